@@ -1,0 +1,12 @@
+// The extension module: one line per topic.
+#include <pybind11/pybind11.h>
+
+#include "bindings/topics.hpp"
+
+PYBIND11_MODULE(_core, module) {
+    bind_blas(module);
+    bind_linear_gaussian(module);
+    bind_production(module);
+    bind_reversal(module);
+    bind_trajectory(module);
+}

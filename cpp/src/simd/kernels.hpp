@@ -1,0 +1,88 @@
+// The hot kernels, as a table of functions: one table per instruction set, one chosen at run time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "entroprod/linear_gaussian.hpp"
+
+namespace entroprod {
+
+// Memory of the machine that reads backwards, after k observations; (n, n) each.
+template <class Real>
+struct BackwardState {
+    Real* gamma;  // its mean's dependence on the forward memory
+    Real* omega;  // the covariance of the rest
+    Real* dual;   // accumulated weight of the forward noise; unused with covariances given
+};
+
+// What one step adds, in nats times two, with what a bound of its rounding error needs.
+template <class Real>
+struct StepTerms {
+    Real excess;           // tr(S^-1 Sigma^B) - m
+    double magnitude;      // the sum of the terms' sizes before the subtraction
+    double x_squared;      // |X|^2
+    double parts_squared;  // |C Gamma A|^2, X being the difference of C and that
+};
+
+constexpr std::size_t scratch_size(int n, int m) {
+    const auto rows = static_cast<std::size_t>(n) + m;
+    const auto square = static_cast<std::size_t>(n > m ? n : m) * n;
+    return rows * n + rows * rows + 2 * static_cast<std::size_t>(m) * n + square;
+}
+
+template <class Real>
+struct ProductionKernels {
+    // n_steps of the recursions; terms (n_steps,). With covariances, step k takes the matrix at
+    // k * covariance_stride (which may be negative or 0); with nullptr the dual form.
+    using Advance = void (*)(const WhitenedMachine<Real>& machine, const BackwardState<Real>& state,
+                             int n_steps, const Real* covariances, std::ptrdiff_t covariance_stride,
+                             Real* scratch, StepTerms<Real>* terms);
+    // covariances (n_steps + 1, n, n): fills in all but the first.
+    using AdvanceCovariance = void (*)(const WhitenedMachine<Real>& machine, int n_steps,
+                                       Real* covariances, Real* scratch);
+    // out (rows, cols) = a (rows, inner) b (inner, cols)
+    using Multiply = void (*)(int rows, int inner, int cols, const Real* a, const Real* b,
+                              Real* out);
+    Advance (*advance)(int n, int m);  // the variant for a machine of this size
+    AdvanceCovariance (*advance_covariance)(int n);
+    Multiply multiply;
+};
+
+// One path in each lane. Blocks of steps are (n_steps, m, lanes), a memory is (n, lanes).
+struct TrajectoryKernels {
+    using DrawNormals = void (*)(std::uint64_t key, std::uint64_t first_path, std::uint64_t first,
+                                 std::int64_t count, double* normals);
+    using Generate = void (*)(const WhitenedMachine<double>& machine, std::int64_t n_steps,
+                              double* steps, double* memory, double* squares, double* scratch);
+    using Filter = void (*)(const WhitenedMachine<double>& machine, std::int64_t n_steps,
+                            int direction, const double* steps, double* memory, double* squares,
+                            double* step_squares, double* scratch);
+    using ApplyLower = void (*)(int m, const double* lower, std::int64_t n_steps, double* steps);
+    int lanes;
+    DrawNormals draw_normals;
+    Generate (*generate)(int n, int m);  // the variants for a machine of this size
+    Filter (*filter)(int n, int m);
+    ApplyLower (*apply_lower)(int m);
+};
+
+struct ReversalKernels {
+    // out[k] = above[k] + sum_b factors[b] basis[b * stride + k] for k < width; above may be
+    // nullptr, read as zeros.
+    using AddRow = void (*)(int m, std::int64_t width, const double* above, const double* factors,
+                            const double* basis, std::int64_t stride, double* out);
+    AddRow (*add_row)(int m);
+};
+
+struct Kernels {
+    const char* instruction_set;
+    ProductionKernels<double> production;
+    ProductionKernels<Extended> production_extended;
+    TrajectoryKernels trajectory;
+    ReversalKernels reversal;
+};
+
+// The best table that this processor can run.
+const Kernels& kernels();
+
+}  // namespace entroprod

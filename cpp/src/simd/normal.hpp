@@ -1,0 +1,125 @@
+// Standard normal numbers for a pack of paths: Philox bits through the Box-Muller transformation.
+//
+// Logarithm, sine and cosine are power series on ranges where their truncation errors lie below
+// the rounding of double; no table, no branch.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "entroprod/random.hpp"
+#include "simd/vector.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+
+// Coefficients of Horner's scheme, highest power first.
+template <std::size_t size>
+ENTROPROD_INLINE Pack polynomial(const Pack& x, const std::array<double, size>& coefficients) {
+    Pack result = spread(coefficients[0]);
+    for (std::size_t i = 1; i < size; ++i) result = result * x + spread(coefficients[i]);
+    return result;
+}
+
+// ln(u) for u in [2^-52, 1]: u = 2^k f, f in (1/sqrt 2, sqrt 2], ln f = 2 artanh((f - 1)/(f + 1)).
+ENTROPROD_INLINE Pack log_of_uniform(const Pack& u) {
+    constexpr double ln_2 = 0.693147180559945309417;
+    constexpr double sqrt_2 = 1.41421356237309504880;
+    constexpr double two_52 = 4503599627370496.0;
+    // 2 / (2 j + 1) for j = 10 .. 0; the first neglected term is below 2^-56 of the sum.
+    constexpr std::array<double, 11> artanh{2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15,
+                                            2.0 / 13, 2.0 / 11, 2.0 / 9,  2.0 / 7,
+                                            2.0 / 5,  2.0 / 3,  2.0};
+    const BitPack bits = bits_of(u);
+    const BitPack mantissa = (bits & spread(std::uint64_t{0x000FFFFFFFFFFFFF})) |
+                             spread(std::uint64_t{0x3FF0000000000000});
+    const BitPack above = greater(from_bits(mantissa), spread(sqrt_2));
+    // Halve f by lowering its exponent, and raise k, where f exceeds sqrt 2.
+    const BitPack one_exponent = above & spread(std::uint64_t{0x0010000000000000});
+    const Pack f = from_bits(mantissa ^ one_exponent);
+    BitPack exponent = shift_right<52>(bits);
+    for (int i = 0; i < pack_registers; ++i) exponent.part[i] -= above.part[i];
+    // An integer below 2^52 becomes a double by setting the exponent of 2^52.
+    const Pack k = from_bits(exponent | spread(std::uint64_t{0x4330000000000000})) -
+                   spread(two_52 + 1023.0);
+    const Pack s = (f - spread(1.0)) / (f + spread(1.0));
+    return add_multiple(s * polynomial(s * s, artanh), k, ln_2);
+}
+
+// Cosine and sine of 2 pi v for v in [0, 1): quarter turns are split off exactly.
+ENTROPROD_INLINE void cos_sin_of_turn(const Pack& v, Pack& cosine, Pack& sine) {
+    // (pi / 2)^j / j! with alternating signs, odd and even j; truncation below 2^-54.
+    constexpr std::array<double, 8> sine_series{
+        -6.688035109811467232e-10, 5.692172921967926812e-08, -3.598843235212085340e-06,
+        1.604411847873598219e-04,  -4.681754135318688101e-03, 7.969262624616704512e-02,
+        -6.459640975062462537e-01, 1.570796326794896619e+00};
+    constexpr std::array<double, 9> cosine_series{
+        6.565963114979472362e-11,  -6.386603083791852241e-09, 4.710874778818171504e-07,
+        -2.520204237306060548e-05, 9.192602748394265802e-04,  -2.086348076335296087e-02,
+        2.536695079010480136e-01,  -1.233700550136169827e+00, 1.0};
+    constexpr double round_to_integer = 6755399441055744.0;  // 1.5 * 2^52
+    const Pack turned = v * spread(4.0) + spread(round_to_integer);
+    const BitPack quarter = bits_of(turned);
+    const Pack d = v * spread(4.0) - (turned - spread(round_to_integer));
+    const Pack square = d * d;
+    const BitPack s = bits_of(d * polynomial(square, sine_series));
+    const BitPack c = bits_of(polynomial(square, cosine_series));
+    // An odd number of quarter turns exchanges them; the signs follow from bit 1.
+    const BitPack odd = spread(std::uint64_t{0}) - (quarter & spread(std::uint64_t{1}));
+    const BitPack exchange = (s ^ c) & odd;
+    const BitPack sine_sign = shift_left<62>(quarter & spread(std::uint64_t{2}));
+    const BitPack cosine_sign =
+        shift_left<62>((quarter + spread(std::uint64_t{1})) & spread(std::uint64_t{2}));
+    cosine = from_bits((c ^ exchange) ^ cosine_sign);
+    sine = from_bits((s ^ exchange) ^ sine_sign);
+}
+
+// A double in [1, 2) from 52 of the 64 bits (high word, low word).
+ENTROPROD_INLINE Pack one_to_two(const BitPack& high, const BitPack& low) {
+    const BitPack joined = shift_left<32>(high) | (low & spread(std::uint64_t{0xFFFFFFFF}));
+    return from_bits(shift_right<12>(joined) | spread(std::uint64_t{0x3FF0000000000000}));
+}
+
+// The two normals number 2 * block and 2 * block + 1 of each path of a pack.
+struct NormalSource {
+    std::uint64_t key;
+    BitPack path_low, path_high;
+
+    NormalSource(std::uint64_t generator_key, std::uint64_t first_path) : key(generator_key) {
+        for (int lane = 0; lane < pack_lanes; ++lane) {
+            const std::uint64_t path = first_path + static_cast<std::uint64_t>(lane);
+            path_low.part[lane / register_lanes][lane % register_lanes] = path & 0xFFFFFFFFu;
+            path_high.part[lane / register_lanes][lane % register_lanes] = path >> 32;
+        }
+    }
+
+    ENTROPROD_INLINE void draw(std::uint64_t block, Pack& first, Pack& second) const {
+        BitPack x0 = spread(block);  // low word; the high word is ignored
+        BitPack x1 = spread(block >> 32);
+        BitPack x2 = path_low;
+        BitPack x3 = path_high;
+        auto key_0 = static_cast<std::uint32_t>(key);
+        auto key_1 = static_cast<std::uint32_t>(key >> 32);
+        for (int round = 0; round < philox::n_rounds; ++round) {
+            const BitPack a = multiply_low(x0, philox::multiplier_0);
+            const BitPack b = multiply_low(x2, philox::multiplier_1);
+            x0 = shift_right<32>(b) ^ x1 ^ spread(std::uint64_t{key_0});
+            x1 = b;
+            x2 = shift_right<32>(a) ^ x3 ^ spread(std::uint64_t{key_1});
+            x3 = a;
+            key_0 += philox::weyl_0;
+            key_1 += philox::weyl_1;
+        }
+        // u in (0, 1] for the radius, v in [0, 1) for the angle.
+        const Pack u = spread(2.0) - one_to_two(x0, x1);
+        const Pack v = one_to_two(x2, x3) - spread(1.0);
+        const Pack radius = square_root(log_of_uniform(u) * spread(-2.0));
+        Pack cosine, sine;
+        cos_sin_of_turn(v, cosine, sine);
+        first = radius * cosine;
+        second = radius * sine;
+    }
+};
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

@@ -1,0 +1,26 @@
+// Chooses the instance of a kernel that is compiled for a machine's size, or the one for any size.
+#pragma once
+
+#include "entroprod/isa.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+
+// Machines up to this size, in both dimensions, have kernels of their own.
+inline constexpr int largest_fixed = 4;
+
+// Choose<N, M>::kernel with N = n, M = m where both are small, else Choose<0, 0>::kernel.
+template <template <int, int> class Choose, int N = 1, int M = 1>
+auto pick(int n, int m) {
+    if (n == N && m == M) return Choose<N, M>::kernel;
+    if constexpr (M < largest_fixed) {
+        return pick<Choose, N, M + 1>(n, m);
+    } else if constexpr (N < largest_fixed) {
+        return pick<Choose, N + 1, 1>(n, m);
+    } else {
+        return Choose<0, 0>::kernel;
+    }
+}
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

@@ -1,0 +1,16 @@
+// What each topic contributes to the table of kernels of one instruction set.
+#pragma once
+
+#include "entroprod/isa.hpp"
+#include "simd/kernels.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+
+ProductionKernels<double> production_double();
+ProductionKernels<Extended> production_extended();
+TrajectoryKernels trajectory();
+ReversalKernels reversal();
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

@@ -1,0 +1,32 @@
+#include "simd/pick.hpp"
+#include "simd/tables.hpp"
+#include "simd/trajectory_kernel.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+namespace {
+
+template <int N, int M>
+struct Generate {
+    static constexpr TrajectoryKernels::Generate kernel = generate<N, M>;
+};
+
+template <int N, int M>
+struct Filter {
+    static constexpr TrajectoryKernels::Filter kernel = filter<N, M>;
+};
+
+template <int, int M>
+struct ApplyLower {
+    static constexpr TrajectoryKernels::ApplyLower kernel = apply_lower<M>;
+};
+
+}  // namespace
+
+TrajectoryKernels trajectory() {
+    return {pack_lanes, draw_normals, pick<Generate>, pick<Filter>,
+            [](int m) { return pick<ApplyLower>(1, m); }};
+}
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

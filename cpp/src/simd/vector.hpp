@@ -1,0 +1,149 @@
+// Packs of doubles, one path in each lane, in the vector registers of the instruction set.
+//
+// A pack is two registers wide, so that every operation comes with an independent twin that hides
+// its latency.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "entroprod/isa.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+
+#if defined(__AVX2__)
+inline constexpr int register_bytes = 32;
+#else
+inline constexpr int register_bytes = 16;
+#endif
+inline constexpr int pack_registers = 2;
+inline constexpr int register_lanes = register_bytes / 8;
+inline constexpr int pack_lanes = pack_registers * register_lanes;
+
+using DoubleRegister = double __attribute__((vector_size(register_bytes)));
+using BitsRegister = std::uint64_t __attribute__((vector_size(register_bytes)));
+
+template <class Register>
+struct PackOf {
+    Register part[pack_registers];
+};
+using Pack = PackOf<DoubleRegister>;
+using BitPack = PackOf<BitsRegister>;
+
+#define ENTROPROD_PACK_OPERATOR(op)                                                    \
+    template <class Register>                                                          \
+    ENTROPROD_INLINE PackOf<Register> operator op(PackOf<Register> a,                  \
+                                                  const PackOf<Register>& b) {         \
+        for (int i = 0; i < pack_registers; ++i) a.part[i] = a.part[i] op b.part[i];   \
+        return a;                                                                      \
+    }
+ENTROPROD_PACK_OPERATOR(+)
+ENTROPROD_PACK_OPERATOR(-)
+ENTROPROD_PACK_OPERATOR(*)
+ENTROPROD_PACK_OPERATOR(/)
+ENTROPROD_PACK_OPERATOR(&)
+ENTROPROD_PACK_OPERATOR(|)
+ENTROPROD_PACK_OPERATOR(^)
+#undef ENTROPROD_PACK_OPERATOR
+
+template <int count>
+ENTROPROD_INLINE BitPack shift_left(BitPack a) {
+    for (auto& part : a.part) part = part << count;
+    return a;
+}
+template <int count>
+ENTROPROD_INLINE BitPack shift_right(BitPack a) {
+    for (auto& part : a.part) part = part >> count;
+    return a;
+}
+
+ENTROPROD_INLINE Pack spread(double value) {
+    Pack result;
+    for (auto& part : result.part) part = DoubleRegister{} + value;
+    return result;
+}
+ENTROPROD_INLINE BitPack spread(std::uint64_t value) {
+    BitPack result;
+    for (auto& part : result.part) part = BitsRegister{} + value;
+    return result;
+}
+
+ENTROPROD_INLINE Pack load(const double* from) {
+    Pack result;
+    std::memcpy(&result, from, sizeof(result));
+    return result;
+}
+ENTROPROD_INLINE void store(double* to, const Pack& value) {
+    std::memcpy(to, &value, sizeof(value));
+}
+
+ENTROPROD_INLINE BitPack bits_of(const Pack& a) {
+    BitPack result;
+    for (int i = 0; i < pack_registers; ++i) {
+        result.part[i] = reinterpret_cast<BitsRegister>(a.part[i]);
+    }
+    return result;
+}
+ENTROPROD_INLINE Pack from_bits(const BitPack& a) {
+    Pack result;
+    for (int i = 0; i < pack_registers; ++i) {
+        result.part[i] = reinterpret_cast<DoubleRegister>(a.part[i]);
+    }
+    return result;
+}
+
+// All bits set where a > b.
+ENTROPROD_INLINE BitPack greater(const Pack& a, const Pack& b) {
+    BitPack result;
+    for (int i = 0; i < pack_registers; ++i) {
+        result.part[i] = reinterpret_cast<BitsRegister>(a.part[i] > b.part[i]);
+    }
+    return result;
+}
+
+// a + b * factor
+ENTROPROD_INLINE Pack add_multiple(const Pack& a, const Pack& b, double factor) {
+    return a + b * spread(factor);
+}
+
+ENTROPROD_INLINE Pack square_root(Pack a) {
+    for (auto& part : a.part) {
+#if defined(__AVX2__)
+        part = _mm256_sqrt_pd(part);
+#elif defined(__SSE2__)
+        part = _mm_sqrt_pd(part);
+#elif defined(__aarch64__)
+        part = vsqrtq_f64(part);
+#else
+        for (int i = 0; i < register_lanes; ++i) part[i] = __builtin_sqrt(part[i]);
+#endif
+    }
+    return a;
+}
+
+// Products of the low 32 bits of each lane with a 32-bit number; high bits are ignored.
+ENTROPROD_INLINE BitPack multiply_low(BitPack a, std::uint32_t b) {
+    for (auto& part : a.part) {
+        [[maybe_unused]] const BitsRegister factor = BitsRegister{} + std::uint64_t{b};
+#if defined(__AVX2__)
+        part = reinterpret_cast<BitsRegister>(_mm256_mul_epu32(
+            reinterpret_cast<__m256i>(part), reinterpret_cast<__m256i>(factor)));
+#elif defined(__SSE2__)
+        part = reinterpret_cast<BitsRegister>(_mm_mul_epu32(reinterpret_cast<__m128i>(part),
+                                                            reinterpret_cast<__m128i>(factor)));
+#else
+        part = (part & 0xFFFFFFFFu) * factor;
+#endif
+    }
+    return a;
+}
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

@@ -1,0 +1,305 @@
+#include "entroprod/trajectory.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <new>
+#include <numbers>
+#include <vector>
+
+#include "simd/kernels.hpp"
+
+namespace entroprod {
+namespace {
+
+// Long paths are worked on in blocks of this many steps; even, so that blocks of normals begin
+// with an even index.
+constexpr std::int64_t steps_per_block = 256;
+
+// No instruction set has more lanes in a pack, and each has a divisor of it.
+constexpr std::int64_t largest_lanes = 8;
+
+constexpr std::align_val_t alignment{64};
+
+// Aligned, zeroed memory for packs.
+class Lanes {
+public:
+    explicit Lanes(std::size_t size)
+        : data_(static_cast<double*>(::operator new[](size * sizeof(double), alignment))) {
+        std::fill_n(data_.get(), size, 0.0);
+    }
+    double* get() const { return data_.get(); }
+
+private:
+    struct Free {
+        void operator()(double* data) const { ::operator delete[](data, alignment); }
+    };
+    std::unique_ptr<double[], Free> data_;
+};
+
+// One thread's view of the machine, with room for a block of steps of one group of paths.
+class Group {
+public:
+    Group(const LinearGaussian& machine, std::int64_t n_steps)
+        : machine_(machine.whitened()),
+          n_(machine.n_states()),
+          m_(machine.n_outputs()),
+          lanes_(kernels().trajectory.lanes),
+          memory_size_(static_cast<std::size_t>(n_) * lanes_),
+          // One step more, since normals come in pairs.
+          steps_(static_cast<std::size_t>(n_steps + 1) * m_ * lanes_),
+          memory_(memory_size_),
+          scratch_(static_cast<std::size_t>(2 * n_ + m_) * lanes_),
+          squares_(static_cast<std::size_t>(lanes_)),
+          step_squares_(static_cast<std::size_t>(steps_per_block) * lanes_),
+          generate_(kernels().trajectory.generate(n_, m_)),
+          filter_(kernels().trajectory.filter(n_, m_)),
+          apply_lower_(kernels().trajectory.apply_lower(m_)) {}
+
+    int lanes() const { return lanes_; }
+    // Sums of squared innovations since the last restart.
+    const double* squares() const { return squares_.get(); }
+    const double* step_squares() const { return step_squares_.get(); }
+
+    void restart() {
+        std::fill_n(memory_.get(), memory_size_, 0.0);
+        std::fill_n(squares_.get(), lanes_, 0.0);
+    }
+
+    void draw(std::uint64_t key, std::int64_t first_path, std::int64_t first_step,
+              std::int64_t n_steps) {
+        kernels().trajectory.draw_normals(key, static_cast<std::uint64_t>(first_path),
+                                          static_cast<std::uint64_t>(first_step) * m_,
+                                          n_steps * m_, steps_.get());
+    }
+
+    void generate(std::int64_t n_steps) {
+        generate_(machine_, n_steps, steps_.get(), memory_.get(), squares_.get(), scratch_.get());
+    }
+
+    void filter(std::int64_t n_steps, int direction, bool keep_steps = false) {
+        filter_(machine_, n_steps, direction, steps_.get(), memory_.get(), squares_.get(),
+                keep_steps ? step_squares_.get() : nullptr, scratch_.get());
+    }
+
+    void apply_lower(const std::vector<double>& lower, std::int64_t n_steps) {
+        apply_lower_(m_, lower.data(), n_steps, steps_.get());
+    }
+
+    // Steps first_step .. + n_steps of `count` paths from y (count, T, m), or into it.
+    void read(const double* y, std::int64_t total_steps, std::int64_t first_step,
+              std::int64_t n_steps, std::int64_t count) {
+        const std::int64_t size = n_steps * m_;
+        for (std::int64_t lane = 0; lane < count; ++lane) {
+            const double* from = y + (lane * total_steps + first_step) * m_;
+            for (std::int64_t i = 0; i < size; ++i) steps_.get()[i * lanes_ + lane] = from[i];
+        }
+    }
+    void write(double* y, std::int64_t total_steps, std::int64_t first_step, std::int64_t n_steps,
+               std::int64_t count) const {
+        const std::int64_t size = n_steps * m_;
+        for (std::int64_t lane = 0; lane < count; ++lane) {
+            double* to = y + (lane * total_steps + first_step) * m_;
+            for (std::int64_t i = 0; i < size; ++i) to[i] = steps_.get()[i * lanes_ + lane];
+        }
+    }
+
+private:
+    WhitenedMachine<double> machine_;
+    int n_, m_, lanes_;
+    std::size_t memory_size_;
+    Lanes steps_, memory_, scratch_, squares_, step_squares_;
+    TrajectoryKernels::Generate generate_;
+    TrajectoryKernels::Filter filter_;
+    TrajectoryKernels::ApplyLower apply_lower_;
+};
+
+// Tasks are as many paths as make a fraction of a second's work, so that a run can be watched and
+// stopped; the number depends on nothing but the steps, so that results don't either.
+std::int64_t paths_per_task(std::int64_t n_steps) {
+    constexpr std::int64_t most = 512;
+    constexpr std::int64_t path_steps = 1 << 20;
+    const std::int64_t whole_packs = path_steps / n_steps / largest_lanes * largest_lanes;
+    return std::clamp<std::int64_t>(whole_packs, largest_lanes, most);
+}
+
+// Calls work(group, first, count) for all groups of paths, in tasks spread over the threads.
+// `task_done` follows each task on its thread.
+template <class Work, class TaskDone>
+void for_each_group(const LinearGaussian& machine, Batch batch, std::int64_t steps_held,
+                    int n_threads, const Poll& poll, const Work& work, const TaskDone& task_done) {
+    const std::int64_t task_size = paths_per_task(batch.n_steps);
+    const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
+    n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
+    std::vector<std::unique_ptr<Group>> groups(static_cast<std::size_t>(n_threads));
+    const Poll paths_poll = [&](std::int64_t tasks) {
+        return !poll || poll(std::min(tasks * task_size, batch.n_paths));
+    };
+    parallel_for(
+        n_tasks, n_threads,
+        [&](std::int64_t task, int worker) {
+            auto& group = groups[static_cast<std::size_t>(worker)];
+            if (!group) group = std::make_unique<Group>(machine, steps_held);
+            const std::int64_t first = task * task_size;
+            const std::int64_t end = std::min(first + task_size, batch.n_paths);
+            for (std::int64_t path = first; path < end; path += group->lanes()) {
+                work(*group, path, std::min<std::int64_t>(group->lanes(), end - path));
+            }
+            task_done(task, first, end - first);
+        },
+        paths_poll);
+}
+
+constexpr auto nothing_more = [](std::int64_t, std::int64_t, std::int64_t) {};
+
+// Log-density of whitened innovations: minus this, minus half their squared norm.
+double normalisation(const LinearGaussian& machine) {
+    return 0.5 * (machine.n_outputs() * std::log(2.0 * std::numbers::pi) + machine.log_det());
+}
+
+SigmaMoments moments_of(const double* sigma, std::int64_t count) {
+    SigmaMoments result;
+    result.count = count;
+    const auto [low, high] = std::minmax_element(sigma, sigma + count);
+    result.minimum = *low;
+    result.maximum = *high;
+    result.log_scale = -result.minimum;
+    for (std::int64_t i = 0; i < count; ++i) result.mean += sigma[i];
+    result.mean /= static_cast<double>(count);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const double deviation = sigma[i] - result.mean;
+        result.sum_of_squares += deviation * deviation;
+        const double weight = std::exp(result.minimum - sigma[i]);
+        result.weight_sum += weight;
+        result.square_sum += weight * weight;
+    }
+    return result;
+}
+
+}  // namespace
+
+void SigmaMoments::merge(const SigmaMoments& other) {
+    if (other.count == 0) return;
+    if (count == 0) {
+        *this = other;
+        return;
+    }
+    const auto total = static_cast<double>(count + other.count);
+    const double share = static_cast<double>(other.count) / total;
+    const double difference = other.mean - mean;
+    mean += difference * share;
+    sum_of_squares +=
+        other.sum_of_squares + difference * difference * static_cast<double>(count) * share;
+    count += other.count;
+    minimum = std::min(minimum, other.minimum);
+    maximum = std::max(maximum, other.maximum);
+    const double scale = std::max(log_scale, other.log_scale);
+    const double mine = std::exp(log_scale - scale);
+    const double theirs = std::exp(other.log_scale - scale);
+    weight_sum = weight_sum * mine + other.weight_sum * theirs;
+    square_sum = square_sum * mine * mine + other.square_sum * theirs * theirs;
+    log_scale = scale;
+}
+
+void sample(const LinearGaussian& machine, Batch batch, std::uint64_t key, int n_threads,
+            const Poll& poll, double* y) {
+    const std::int64_t path_size = batch.n_steps * machine.n_outputs();
+    const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
+        group.restart();
+        for (std::int64_t t = 0; t < batch.n_steps; t += steps_per_block) {
+            const std::int64_t steps = std::min(steps_per_block, batch.n_steps - t);
+            group.draw(key, path, t, steps);
+            group.generate(steps);
+            group.apply_lower(machine.cholesky(), steps);
+            group.write(y + path * path_size, batch.n_steps, t, steps, count);
+        }
+    };
+    for_each_group(machine, batch, steps_per_block, n_threads, poll, work, nothing_more);
+}
+
+void log_prob(const LinearGaussian& machine, Batch batch, const double* y, int n_threads,
+              const Poll& poll, double* log_prob) {
+    const std::int64_t path_size = batch.n_steps * machine.n_outputs();
+    const double constant = normalisation(machine);
+    const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
+        group.restart();
+        for (std::int64_t t = 0; t < batch.n_steps; t += steps_per_block) {
+            const std::int64_t steps = std::min(steps_per_block, batch.n_steps - t);
+            group.read(y + path * path_size, batch.n_steps, t, steps, count);
+            group.apply_lower(machine.inverse_cholesky(), steps);
+            group.filter(steps, 1, true);
+            for (std::int64_t lane = 0; lane < count; ++lane) {
+                double* out = log_prob + (path + lane) * batch.n_steps + t;
+                for (std::int64_t k = 0; k < steps; ++k) {
+                    out[k] = -constant - 0.5 * group.step_squares()[k * group.lanes() + lane];
+                }
+            }
+        }
+    };
+    for_each_group(machine, batch, steps_per_block, n_threads, poll, work, nothing_more);
+}
+
+void log_prob_both_ways(const LinearGaussian& machine, Batch batch, const double* y, int n_threads,
+                        const Poll& poll, double* forward, double* backward) {
+    const std::int64_t path_size = batch.n_steps * machine.n_outputs();
+    const std::int64_t n_blocks = (batch.n_steps + steps_per_block - 1) / steps_per_block;
+    const double constant = static_cast<double>(batch.n_steps) * normalisation(machine);
+    const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
+        for (const int direction : {1, -1}) {
+            group.restart();
+            for (std::int64_t k = 0; k < n_blocks; ++k) {
+                const std::int64_t block = direction > 0 ? k : n_blocks - 1 - k;
+                const std::int64_t t = block * steps_per_block;
+                const std::int64_t steps = std::min(steps_per_block, batch.n_steps - t);
+                group.read(y + path * path_size, batch.n_steps, t, steps, count);
+                group.apply_lower(machine.inverse_cholesky(), steps);
+                group.filter(steps, direction);
+            }
+            double* out = (direction > 0 ? forward : backward) + path;
+            for (std::int64_t lane = 0; lane < count; ++lane) {
+                out[lane] = -constant - 0.5 * group.squares()[lane];
+            }
+        }
+    };
+    for_each_group(machine, batch, steps_per_block, n_threads, poll, work, nothing_more);
+}
+
+SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64_t key,
+                         int n_threads, const Poll& poll, double* sigma) {
+    const std::int64_t task_size = paths_per_task(batch.n_steps);
+    std::vector<SigmaMoments> moments(
+        static_cast<std::size_t>((batch.n_paths + task_size - 1) / task_size));
+    // Without room for all, each thread keeps the sigma of its current task.
+    thread_local std::vector<double> of_task;
+    const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
+        of_task.resize(static_cast<std::size_t>(task_size));
+        double* out = of_task.data() + path % task_size;
+        double forward[largest_lanes];
+        group.restart();
+        group.draw(key, path, 0, batch.n_steps);
+        group.generate(batch.n_steps);
+        std::copy_n(group.squares(), group.lanes(), forward);
+        group.restart();
+        group.filter(batch.n_steps, -1);
+        for (std::int64_t lane = 0; lane < count; ++lane) {
+            out[lane] = 0.5 * (group.squares()[lane] - forward[lane]);
+        }
+    };
+    const auto task_done = [&](std::int64_t task, std::int64_t first, std::int64_t count) {
+        moments[static_cast<std::size_t>(task)] = moments_of(of_task.data(), count);
+        if (sigma != nullptr) std::copy_n(of_task.data(), count, sigma + first);
+    };
+    for_each_group(machine, batch, batch.n_steps, n_threads, poll, work, task_done);
+    SigmaMoments result;
+    for (const SigmaMoments& part : moments) result.merge(part);
+    return result;
+}
+
+std::size_t monte_carlo_memory(const LinearGaussian& machine, std::int64_t n_steps,
+                               int n_threads) {
+    return static_cast<std::size_t>(n_threads) * static_cast<std::size_t>(n_steps + 1) *
+           static_cast<std::size_t>(machine.n_outputs()) *
+           static_cast<std::size_t>(kernels().trajectory.lanes) * sizeof(double);
+}
+
+}  // namespace entroprod

@@ -1,0 +1,128 @@
+#include "entroprod/production.hpp"
+
+#include <numeric>
+#include <vector>
+
+#include "check.hpp"
+#include "machines.hpp"
+
+using entroprod::LinearGaussian;
+using entroprod::Precision;
+using entroprod::ProductionOptions;
+
+namespace {
+
+// The accuracy that is promised against the dense definition.
+constexpr double relative = 1e-12;
+constexpr double absolute = 1e-13;
+
+constexpr Precision precisions[] = {Precision::automatic, Precision::double_precision,
+                                    Precision::extended};
+
+std::vector<double> curve_of(const LinearGaussian& machine, int n_steps,
+                             const ProductionOptions& options) {
+    std::vector<double> curve(static_cast<std::size_t>(n_steps));
+    entropy_production_curve(machine, n_steps, options, nullptr, curve.data());
+    return curve;
+}
+
+}  // namespace
+
+TEST(dense_definition) {
+    constexpr int n_steps = 33;  // two blocks of steps and a bit
+    for (const auto& [n, m] : {std::pair{1, 1}, {2, 2}, {3, 2}, {2, 3}, {4, 4}, {6, 5}, {1, 6}}) {
+        const auto matrices = machines::random(n, m, 10 * n + m);
+        const auto machine = matrices.machine();
+        const auto wanted = machines::dense_per_step(matrices, n_steps);
+        const double total = std::accumulate(wanted.begin(), wanted.end(), 0.0);
+        for (const Precision precision : precisions) {
+            const ProductionOptions options{.precision = precision};
+            const auto got = entropy_production(machine, n_steps, options, nullptr);
+            CHECK_CLOSE(got.value, total, relative, absolute);
+            CHECK(got.extended || precision != Precision::extended);
+            std::vector<double> per_step(n_steps);
+            entropy_production_per_step(machine, n_steps, options, nullptr, per_step.data());
+            for (int t = 0; t < n_steps; ++t) {
+                CHECK_CLOSE(per_step[t], wanted[t], relative, absolute);
+            }
+        }
+    }
+}
+
+TEST(curve_equals_totals) {
+    const auto matrices = machines::random(3, 2, 7);
+    const auto machine = matrices.machine();
+    const auto curve = curve_of(machine, 40, {});
+    for (int t = 1; t <= 40; ++t) {
+        const auto total = entropy_production(machine, t, {}, nullptr);
+        CHECK_CLOSE(curve[t - 1], total.value, relative, absolute);
+    }
+    CHECK_CLOSE(curve[0], machines::dense_per_step(matrices, 1)[0], relative, absolute);
+}
+
+TEST(shortcuts_change_nothing) {
+    constexpr int n_steps = 5000;
+    for (const int n : {2, 6}) {
+        const auto machine = machines::random(n, 2, n).machine();
+        const auto with = entropy_production(machine, n_steps, {}, nullptr);
+        const auto without = entropy_production(machine, n_steps, {.shortcuts = false}, nullptr);
+        CHECK_CLOSE(with.value, without.value, relative, absolute);
+        std::vector<double> fast(n_steps), slow(n_steps);
+        entropy_production_per_step(machine, n_steps, {}, nullptr, fast.data());
+        entropy_production_per_step(machine, n_steps, {.shortcuts = false}, nullptr, slow.data());
+        for (int t = 0; t < n_steps; ++t) CHECK_CLOSE(fast[t], slow[t], relative, absolute);
+        CHECK_CLOSE(std::accumulate(fast.begin(), fast.end(), 0.0), with.value, relative, absolute);
+    }
+}
+
+TEST(rate_is_the_slope) {
+    for (const auto& [n, m] : {std::pair{2, 2}, {5, 3}}) {
+        const auto machine = machines::random(n, m, 3).machine();
+        const auto rate = entropy_production_rate(machine, {}, nullptr);
+        const auto curve = curve_of(machine, 400, {.precision = Precision::extended});
+        // The difference of two numbers of a few nats carries their rounding.
+        CHECK_CLOSE(rate.value, curve[399] - curve[398], 1e-11, absolute);
+        CHECK(rate.value > 0.0);
+    }
+}
+
+TEST(published_scalar_filter) {
+    const auto machine = machines::scalar_filter(0.9, 1.0, 1.0, 1.0).machine();
+    const auto curve = curve_of(machine, 6, {});
+    CHECK_CLOSE(curve[1], 0.0417851635, 0.0, 5e-11);  // ten published digits
+    CHECK_CLOSE(curve[5], 0.3108757952, 0.0, 5e-11);
+    const auto rate = entropy_production_rate(machine, {}, nullptr);
+    CHECK(rate.value <= 1e-15);  // one output: bounded entropy production
+}
+
+TEST(a_billion_steps) {
+    const auto machine = machines::random(2, 2, 1).machine();
+    constexpr std::int64_t n_steps = 1'000'000'000;
+    const auto total = entropy_production(machine, n_steps, {}, nullptr);
+    const auto rate = entropy_production_rate(machine, {}, nullptr);
+    // The transient is a few nats among many.
+    CHECK_CLOSE(total.value / n_steps, rate.value, 1e-7, 0.0);
+}
+
+TEST(unit_root_and_overflow) {
+    const double one = 1.0, gain = 0.2, filter = 0.8;
+    const LinearGaussian walk(1, 1, &filter, &gain, &one, &one);
+    CHECK(entropy_production(walk, 1000, {}, nullptr).value > 0.0);
+    CHECK_THROWS(entroprod::Overflow, entropy_production_rate(walk, {}, nullptr));
+    const double explosive = 1.5;
+    const LinearGaussian growing(1, 1, &explosive, &gain, &one, &one);
+    CHECK(entropy_production(growing, 10, {}, nullptr).value > 0.0);
+    CHECK_THROWS(entroprod::Overflow, entropy_production(growing, 100000, {}, nullptr));
+}
+
+TEST(poll_stops_the_recursion) {
+    const auto machine = machines::random(6, 6, 1).machine();
+    const ProductionOptions options{.precision = Precision::extended, .shortcuts = false};
+    std::int64_t seen = -1;
+    const auto poll = [&](std::int64_t done) {
+        seen = done;
+        return false;
+    };
+    CHECK_THROWS(entroprod::Interrupted, entropy_production(machine, 1'000'000'000, options, poll));
+    CHECK(seen > 0);
+}

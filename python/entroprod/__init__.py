@@ -1,0 +1,40 @@
+"""The arrow of time of generative models, as a number: entropy production."""
+
+from importlib.metadata import version as _version
+
+from entroprod import _core, _lapack
+
+_core.set_gemm_address(_lapack.dgemm_address())
+
+from entroprod.errors import NumericalError
+from entroprod.linear_gaussian import LinearGaussian
+from entroprod.production import (
+    EntropyProduction,
+    entropy_production,
+    entropy_production_curve,
+    entropy_production_rate,
+)
+from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
+from entroprod.trajectory import (
+    MonteCarlo,
+    StochasticEntropyProduction,
+    monte_carlo,
+    stochastic_entropy_production,
+)
+
+__version__ = _version("entroprod")
+
+__all__ = [
+    "EntropyProduction",
+    "LinearGaussian",
+    "MonteCarlo",
+    "NumericalError",
+    "StochasticEntropyProduction",
+    "entropy_production",
+    "entropy_production_curve",
+    "entropy_production_rate",
+    "innovation_reversal_matrix",
+    "monte_carlo",
+    "reversal_norm_squared",
+    "stochastic_entropy_production",
+]

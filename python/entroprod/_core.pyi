@@ -1,0 +1,59 @@
+from collections.abc import Callable
+
+from numpy import float64
+from numpy.typing import NDArray
+
+_Array = NDArray[float64]
+
+class CoreOverflow(OverflowError): ...
+
+class LinearGaussian:
+    def __init__(
+        self,
+        state_matrix: _Array,
+        input_matrix: _Array,
+        output_matrix: _Array,
+        innovation_cov: _Array,
+        /,
+    ) -> None: ...
+    def with_unit_innovations(self) -> LinearGaussian: ...
+
+def set_gemm_address(address: int, /) -> None: ...
+def instruction_set() -> str: ...
+def entropy_production(
+    machine: LinearGaussian, n_steps: int, precision: str, shortcuts: bool, /
+) -> tuple[float, float, bool]: ...
+def entropy_production_curve(
+    machine: LinearGaussian, n_steps: int, precision: str, shortcuts: bool, /
+) -> _Array: ...
+def entropy_production_per_step(
+    machine: LinearGaussian, n_steps: int, precision: str, shortcuts: bool, /
+) -> _Array: ...
+def entropy_production_rate(
+    machine: LinearGaussian, precision: str, /
+) -> tuple[float, float, bool]: ...
+def innovation_reversal_matrix(machine: LinearGaussian, n_steps: int, out: _Array, /) -> float: ...
+def sample(
+    machine: LinearGaussian,
+    n_paths: int,
+    n_steps: int,
+    key: int,
+    n_threads: int,
+    progress: Callable[[int], object] | None,
+    /,
+) -> _Array: ...
+def log_prob(machine: LinearGaussian, y: _Array, n_threads: int, /) -> _Array: ...
+def log_prob_both_ways(
+    machine: LinearGaussian, y: _Array, n_threads: int, /
+) -> tuple[_Array, _Array]: ...
+def monte_carlo(
+    machine: LinearGaussian,
+    n_paths: int,
+    n_steps: int,
+    key: int,
+    n_threads: int,
+    progress: Callable[[int], object] | None,
+    sigma: _Array | None,
+    /,
+) -> dict[str, float]: ...
+def monte_carlo_memory(machine: LinearGaussian, n_steps: int, n_threads: int, /) -> int: ...

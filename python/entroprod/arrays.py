@@ -1,0 +1,189 @@
+"""Checks of arguments: the only place where user input becomes arrays and numbers for the core."""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+from pathlib import Path
+from typing import SupportsIndex, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+RandomSource: TypeAlias = np.random.Generator | int | None
+
+# The core counts steps in 64-bit integers; this leaves room for products with small sizes.
+_LARGEST_COUNT = 2**53
+
+
+def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> FloatArray:
+    """Finite float64 array in C order, a view of ``value`` where possible.
+
+    Integers and booleans of any kind are converted; complex numbers, objects and strings are
+    refused.
+    """
+    wanted = (ndim,) if isinstance(ndim, int) else ndim
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        msg = f"{name} must be an array of numbers: {error}"
+        raise ValueError(msg) from None
+    if array.dtype.kind not in "fiub":
+        msg = f"{name} must hold real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if array.ndim not in wanted:
+        dimensions = " or ".join(str(n) for n in wanted)
+        msg = f"{name} must have {dimensions} dimension(s), got shape {array.shape}"
+        raise ValueError(msg)
+    if array.size == 0:
+        msg = f"{name} must not be empty, got shape {array.shape}"
+        raise ValueError(msg)
+    # A float wider than float64 may overflow to infinity, which the next check names.
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, dtype=np.float64)
+    if not np.isfinite(array).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        msg = f"{name} must be finite, got {array[index]} at index {index}"
+        raise ValueError(msg)
+    return array
+
+
+def as_matrix(value: ArrayLike, name: str, shape: tuple[int | None, int | None]) -> FloatArray:
+    """Finite float64 matrix of a shape in which ``None`` leaves a size open."""
+    matrix = as_float_array(value, name, 2)
+    if any(want is not None and want != have for want, have in zip(shape, matrix.shape)):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        msg = f"{name} must have shape ({wanted}), got {matrix.shape}"
+        raise ValueError(msg)
+    return matrix
+
+
+def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bool) -> FloatArray:
+    """Symmetric positive (semi)definite matrix of a given size.
+
+    Asymmetry at rounding level is averaged away.
+    """
+    matrix = as_matrix(value, name, (size, size))
+    if matrix.shape[0] != matrix.shape[1]:
+        msg = f"{name} must be square, got shape {matrix.shape}"
+        raise ValueError(msg)
+    scale = np.sqrt(np.abs(np.outer(matrix.diagonal(), matrix.diagonal())))
+    asymmetry = np.abs(matrix - matrix.T)
+    if (asymmetry > 1e-12 * np.maximum(scale, np.abs(matrix))).any():
+        i, j = (int(k) for k in np.unravel_index(np.argmax(asymmetry), matrix.shape))
+        msg = (
+            f"{name} must be symmetric, got {matrix[i, j]:g} at ({i}, {j}) "
+            f"and {matrix[j, i]:g} at ({j}, {i})"
+        )
+        raise ValueError(msg)
+    matrix = 0.5 * matrix + 0.5 * matrix.T
+    _require_positive(matrix, name, definite=definite)
+    return matrix
+
+
+def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
+    """Judges by the correlation matrix, so that the units of the components don't matter."""
+    spread = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
+    units = np.where(spread > 0.0, spread, 1.0)
+    eigenvalue = float(np.linalg.eigvalsh(matrix / np.outer(units, units))[0])
+    rounding = matrix.shape[0] * np.finfo(np.float64).eps
+    if definite and eigenvalue <= rounding:
+        msg = (
+            f"{name} must be positive definite; the smallest eigenvalue of its correlation "
+            f"matrix is {eigenvalue:.3g}"
+        )
+        raise ValueError(msg)
+    if eigenvalue < -rounding:
+        msg = (
+            f"{name} must be positive semidefinite; the smallest eigenvalue of its correlation "
+            f"matrix is {eigenvalue:.3g}"
+        )
+        raise ValueError(msg)
+
+
+def as_count(value: SupportsIndex, name: str) -> int:
+    """Integer of at least 1."""
+    if isinstance(value, (bool, np.bool_)):
+        msg = f"{name} must be an integer, got {value!r}"
+        raise TypeError(msg)
+    try:
+        count = operator.index(value)
+    except TypeError:
+        msg = f"{name} must be an integer, got {value!r}"
+        raise TypeError(msg) from None
+    if not 1 <= count <= _LARGEST_COUNT:
+        msg = f"{name} must be between 1 and 2**53, got {count}"
+        raise ValueError(msg)
+    return count
+
+
+def as_thread_count(n_threads: int | None) -> int:
+    """Number of threads, by default one for each processor that this process may use."""
+    if n_threads is not None:
+        return min(as_count(n_threads, "n_threads"), 1024)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def as_generator(rng: RandomSource) -> np.random.Generator:
+    """Generator from a generator, a seed or None (fresh entropy)."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None:
+        return np.random.default_rng()
+    if isinstance(rng, (bool, np.bool_)):
+        msg = f"rng must be a numpy Generator, an integer of at least 0 or None, got {rng!r}"
+        raise TypeError(msg)
+    try:
+        seed = operator.index(rng)
+    except TypeError:
+        msg = f"rng must be a numpy Generator, an integer of at least 0 or None, got {rng!r}"
+        raise TypeError(msg) from None
+    if seed < 0:
+        msg = f"rng must be at least 0 as a seed, got {seed}"
+        raise ValueError(msg)
+    return np.random.default_rng(seed)
+
+
+def draw_key(rng: RandomSource) -> int:
+    """64-bit key of the core's counter-based generator."""
+    return int(as_generator(rng).integers(2**64, dtype=np.uint64))
+
+
+def require_memory(n_bytes: int, name: str, what: str) -> None:
+    """Raise ``MemoryError`` where ``what``, sized by argument ``name``, needs more than is free."""
+    free = _available_memory()
+    if n_bytes > free:
+        msg = (
+            f"{name} is too large: {what} needs {_readable(n_bytes)}, "
+            f"and {_readable(free)} of memory is available"
+        )
+        raise MemoryError(msg)
+
+
+def _available_memory() -> int:
+    """Bytes that can be allocated without swapping, as far as the system tells."""
+    limits = [sys.maxsize]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        limits += [int(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line]
+    except OSError:  # not Linux: all that is installed is the best bound there is
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    try:
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()) - used)
+    except (OSError, ValueError):  # no control group, or one without a limit ("max")
+        pass
+    return max(min(limits), 0)
+
+
+def _readable(n_bytes: int) -> str:
+    size = float(n_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024.0:
+            return f"{size:.4g} {unit}"
+        size /= 1024.0
+    return f"{size:,.4g} TiB"

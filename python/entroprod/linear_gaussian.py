@@ -1,0 +1,503 @@
+"""Linear-Gaussian machines: Kalman filters, linear state-space models, vector autoregressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+
+from entroprod import _core
+from entroprod.arrays import (
+    FloatArray,
+    RandomSource,
+    as_count,
+    as_covariance,
+    as_float_array,
+    as_matrix,
+    as_thread_count,
+    draw_key,
+    require_memory,
+)
+from entroprod.errors import NumericalError
+from entroprod.progress import Progress, reporting
+from entroprod.riccati import steady_state_gain
+
+ComplexArray = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearGaussian:
+    """Linear-Gaussian autoregressive machine in canonical (innovations) form.
+
+    With a memory h of size n and observations y of size m,
+
+        y_t = C h_t + e_t,  e_t ~ N(0, S),  h_{t+1} = F h_t + G y_t,  h_1 = 0.
+
+    Immutable; equal machines have equal matrices. Unit roots and unstable machines are valid: only
+    what needs a stationary state refuses them.
+
+    Parameters
+    ----------
+    state_matrix : array_like, (n, n)
+        F, which carries the memory on. For a Kalman filter A - A K C.
+    input_matrix : array_like, (n, m)
+        G, by which an observation enters the memory. For a Kalman filter the predictor gain A K.
+    output_matrix : array_like, (m, n)
+        C, which predicts the observation from the memory.
+    innovation_cov : array_like, (m, m)
+        S, covariance of the innovations; symmetric and positive definite.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument that has a wrong shape or dtype, isn't finite, or is no covariance.
+
+    Notes
+    -----
+    Source: [S26]_ section 6. The generative transition is A = F + G C.
+
+    Examples
+    --------
+    >>> import entroprod as ep
+    >>> ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]])
+    LinearGaussian(n_states=1, n_outputs=1, spectral_radius=0.9)
+    """
+
+    state_matrix: FloatArray
+    input_matrix: FloatArray
+    output_matrix: FloatArray
+    innovation_cov: FloatArray
+    _kernel: _core.LinearGaussian = field(init=False, compare=False)
+
+    def __init__(
+        self,
+        state_matrix: ArrayLike,
+        input_matrix: ArrayLike,
+        output_matrix: ArrayLike,
+        innovation_cov: ArrayLike,
+    ) -> None:
+        state = as_matrix(state_matrix, "state_matrix", (None, None))
+        n = state.shape[0]
+        state = as_matrix(state, "state_matrix", (n, n))
+        given_input = as_matrix(input_matrix, "input_matrix", (n, None))
+        m = given_input.shape[1]
+        output = as_matrix(output_matrix, "output_matrix", (m, n))
+        cov = as_covariance(innovation_cov, "innovation_cov", m, definite=True)
+        for name, matrix in zip(
+            ("state_matrix", "input_matrix", "output_matrix", "innovation_cov"),
+            (state, given_input, output, cov),
+        ):
+            own = matrix.copy()
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
+        kernel = _core.LinearGaussian(state, given_input, output, cov)
+        object.__setattr__(self, "_kernel", kernel)
+
+    @classmethod
+    def from_state_space(
+        cls,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        process_cov: ArrayLike,
+        obs_cov: ArrayLike,
+    ) -> LinearGaussian:
+        """Steady-state Kalman filter of a linear state-space model, as a generative machine.
+
+        x_{t+1} = A x_t + w_t, y_t = C x_t + v_t with independent white noises w and v.
+
+        Parameters
+        ----------
+        transition : array_like, (n, n)
+            A.
+        emission : array_like, (m, n)
+            C.
+        process_cov : array_like, (n, n)
+            Q, covariance of w; positive semidefinite.
+        obs_cov : array_like, (m, m)
+            R, covariance of v; positive semidefinite.
+
+        Raises
+        ------
+        NumericalError
+            If the Riccati equation has no stabilising solution, naming the eigenvalue of A that is
+            in the way, or if the innovation covariance is singular.
+
+        Notes
+        -----
+        Source: [S26]_ section 6. P solves the discrete algebraic Riccati equation,
+        S = C P C^T + R, filter gain K = P C^T S^-1, and F = A - A K C, G = A K (predictor gain).
+
+        Examples
+        --------
+        The scalar example of [S26]_ figure 5:
+
+        >>> import entroprod as ep
+        >>> m = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
+        >>> print(f"{m.innovation_cov[0, 0]:.10f}")
+        2.4838999027
+        """
+        a = as_matrix(transition, "transition", (None, None))
+        n = a.shape[0]
+        a = as_matrix(a, "transition", (n, n))
+        c = as_matrix(emission, "emission", (None, n))
+        q = as_covariance(process_cov, "process_cov", n, definite=False)
+        r = as_covariance(obs_cov, "obs_cov", c.shape[0], definite=False)
+        gain, innovation_cov = steady_state_gain(a, c, q, r)
+        return cls(a - gain @ c, gain, c, innovation_cov)
+
+    @classmethod
+    def from_gain(
+        cls,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        filter_gain: ArrayLike,
+        innovation_cov: ArrayLike,
+    ) -> LinearGaussian:
+        """Machine from a filter: transition, emission, filter gain and innovation covariance.
+
+        Parameters
+        ----------
+        transition : array_like, (n, n)
+            A.
+        emission : array_like, (m, n)
+            C.
+        filter_gain : array_like, (n, m)
+            K of the update x = x_predicted + K (y - C x_predicted). A predictor gain A K belongs
+            to the canonical form instead: ``LinearGaussian(A - G C, G, C, S)`` with G = A K.
+        innovation_cov : array_like, (m, m)
+            S; positive definite.
+
+        Notes
+        -----
+        Source: [S26]_ section 6: F = A - A K C, G = A K.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.LinearGaussian.from_gain([[0.9]], [[1.0]], [[0.6]], [[2.5]])
+        LinearGaussian(n_states=1, n_outputs=1, spectral_radius=0.9)
+        """
+        a = as_matrix(transition, "transition", (None, None))
+        n = a.shape[0]
+        a = as_matrix(a, "transition", (n, n))
+        c = as_matrix(emission, "emission", (None, n))
+        gain = a @ as_matrix(filter_gain, "filter_gain", (n, c.shape[0]))
+        return cls(a - gain @ c, gain, c, innovation_cov)
+
+    @classmethod
+    def from_var(cls, coefficients: ArrayLike, noise_cov: ArrayLike) -> LinearGaussian:
+        """Vector autoregression y_t = sum_k A_k y_{t-k} + e_t, e_t ~ N(0, S).
+
+        Parameters
+        ----------
+        coefficients : array_like, (p, m, m)
+            A_1 .. A_p. The memory holds the last p observations: n = p m.
+        noise_cov : array_like, (m, m)
+            S; positive definite.
+
+        Notes
+        -----
+        The companion form. The observations before the first are 0.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.LinearGaussian.from_var([[[0.5, 0.3], [0.0, 0.5]]], [[1.0, 0.0], [0.0, 1.0]])
+        LinearGaussian(n_states=2, n_outputs=2, spectral_radius=0.5)
+        """
+        blocks = as_float_array(coefficients, "coefficients", 3)
+        p, m = blocks.shape[:2]
+        if blocks.shape != (p, m, m):
+            msg = f"coefficients must have shape (p, m, m), got {blocks.shape}"
+            raise ValueError(msg)
+        cov = as_covariance(noise_cov, "noise_cov", m, definite=True)
+        shift = np.eye(p * m, k=-m)
+        enter = np.eye(p * m, m)
+        return cls(shift, enter, np.concatenate(list(blocks), axis=1), cov)
+
+    @property
+    def n_states(self) -> int:
+        """Size n of the memory."""
+        return self.state_matrix.shape[0]
+
+    @property
+    def n_outputs(self) -> int:
+        """Size m of an observation."""
+        return self.output_matrix.shape[0]
+
+    @cached_property
+    def transition(self) -> FloatArray:
+        """A = F + G C, (n, n): the transition of the memory under the machine's own noise."""
+        matrix = self.state_matrix + self.input_matrix @ self.output_matrix
+        matrix.flags.writeable = False
+        return matrix
+
+    @cached_property
+    def transition_eigenvalues(self) -> ComplexArray:
+        """Eigenvalues of A, (n,), by falling modulus."""
+        return _sorted_eigenvalues(self.transition)
+
+    @cached_property
+    def filter_eigenvalues(self) -> ComplexArray:
+        """Eigenvalues of F, (n,), by falling modulus."""
+        return _sorted_eigenvalues(self.state_matrix)
+
+    @property
+    def spectral_radius(self) -> float:
+        """Largest modulus of an eigenvalue of A: below 1 the process has a stationary state."""
+        return float(abs(self.transition_eigenvalues[0]))
+
+    @property
+    def filter_spectral_radius(self) -> float:
+        """Largest modulus of an eigenvalue of F: below 1 the memory forgets what it has read."""
+        return float(abs(self.filter_eigenvalues[0]))
+
+    @cached_property
+    def is_stationary(self) -> bool:
+        """Whether all eigenvalues of A lie inside the unit circle, by more than rounding."""
+        return _marginal_eigenvalue(self.transition) is None
+
+    def require_rate(self) -> None:
+        """Raise NumericalError, naming the eigenvalue, where there is no stationary rate.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]]).require_rate()
+        """
+        for matrix, what in (
+            (self.transition, "has no stationary state: its transition F + G C"),
+            (self.state_matrix, "has a memory that never fades: its state_matrix F"),
+        ):
+            eigenvalue = _marginal_eigenvalue(matrix)
+            if eigenvalue is not None:
+                msg = (
+                    f"machine {what} has the eigenvalue {_readable(eigenvalue)} "
+                    f"of modulus {abs(eigenvalue):.10g}"
+                )
+                raise NumericalError(msg)
+
+    def sample(
+        self,
+        n_steps: int,
+        n_paths: int = 1,
+        *,
+        rng: RandomSource = None,
+        n_threads: int | None = None,
+        progress: Progress = False,
+    ) -> FloatArray:
+        """Draw paths of the process.
+
+        Parameters
+        ----------
+        n_steps, n_paths : int
+            T and N, each at least 1.
+        rng : Generator, int or None
+            Source of the key of the counter-based generator; None takes fresh entropy. Path i is
+            the same for any ``n_paths`` above i and any number of threads.
+        n_threads : int, optional
+            By default one for each processor available.
+        progress : bool or callable
+            True shows a bar (needs rich); a callable is called with (paths done, n_paths).
+
+        Returns
+        -------
+        ndarray, (N, T, m)
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument.
+        MemoryError
+            If (N, T, m) numbers don't fit.
+        NumericalError
+            If an unstable machine's paths overflow.
+
+        Notes
+        -----
+        Source: [S26]_ eqs 1-5. Normals from Philox4x32-10 by the Box-Muller transformation.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]]).sample(50, 3, rng=0).shape
+        (3, 50, 1)
+        """
+        n_steps = as_count(n_steps, "n_steps")
+        n_paths = as_count(n_paths, "n_paths")
+        threads = as_thread_count(n_threads)
+        key = draw_key(rng)
+        size = n_paths * n_steps * self.n_outputs
+        shape = f"({n_paths}, {n_steps}, {self.n_outputs})"
+        require_memory(8 * size, "n_steps or n_paths", f"a sample of shape {shape}")
+        with reporting(progress, n_paths, "sampling") as report:
+            paths = _core.sample(self._kernel, n_paths, n_steps, key, threads, report)
+        if self.spectral_radius >= 1.0 and not np.isfinite(paths).all():
+            msg = (
+                "the paths overflow: the machine's transition F + G C has spectral radius "
+                f"{self.spectral_radius:.6g}"
+            )
+            raise NumericalError(msg)
+        return paths
+
+    def log_prob(self, sequences: ArrayLike, *, n_threads: int | None = None) -> FloatArray:
+        """Log-densities ln p(y_t | y_1 .. y_{t-1}) of given paths, step by step.
+
+        Parameters
+        ----------
+        sequences : array_like, (N, T, m) or (T, m)
+        n_threads : int, optional
+            By default one for each processor available.
+
+        Returns
+        -------
+        ndarray, (N, T) or (T,)
+            Nats per step; their sum over a path is its log-density.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument.
+        NumericalError
+            If an unstable filter overflows.
+
+        Notes
+        -----
+        Source: [S26]_ eq 7: each observation is judged by its prediction from those before.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> m = ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]])
+        >>> m.log_prob([[1.0], [0.5]]).round(6)
+        array([-1.515512, -1.265512])
+        """
+        batch, single = self._as_batch(sequences)
+        result = _core.log_prob(self._kernel, batch, as_thread_count(n_threads))
+        self._require_finite_density(result)
+        return result[0] if single else result
+
+    def log_prob_both_ways(
+        self, sequences: ArrayLike, *, n_threads: int | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Log-densities of whole paths, and of the same paths reversed in time.
+
+        Parameters
+        ----------
+        sequences : array_like, (N, T, m) or (T, m)
+        n_threads : int, optional
+            By default one for each processor available.
+
+        Returns
+        -------
+        forward, backward : ndarray, (N,)
+            ln P(y) and ln P_b(y reversed) in nats; N = 1 for a single path.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument.
+        NumericalError
+            If an unstable filter overflows.
+
+        Notes
+        -----
+        Source: [S26]_ eqs 7-13.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> m = ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]])
+        >>> forward, backward = m.log_prob_both_ways([[1.0], [0.5]])
+        >>> (forward - backward).round(6)
+        array([0.046875])
+        """
+        batch, _ = self._as_batch(sequences)
+        forward, backward = _core.log_prob_both_ways(
+            self._kernel, batch, as_thread_count(n_threads)
+        )
+        self._require_finite_density(forward)
+        self._require_finite_density(backward)
+        return forward, backward
+
+    def _as_batch(self, sequences: ArrayLike) -> tuple[FloatArray, bool]:
+        """Paths as (N, T, m), and whether there was a single one of shape (T, m)."""
+        paths = as_float_array(sequences, "sequences", (2, 3))
+        if paths.shape[-1] != self.n_outputs:
+            msg = (
+                f"sequences must have shape (N, T, {self.n_outputs}) or (T, {self.n_outputs}), "
+                f"got {paths.shape}"
+            )
+            raise ValueError(msg)
+        single = paths.ndim == 2
+        return (paths[np.newaxis] if single else paths), single
+
+    def _require_finite_density(self, values: FloatArray) -> None:
+        if not np.isfinite(values).all():
+            msg = (
+                "the log-density overflows: sequences are too large, or the machine's filter, "
+                f"state_matrix F of spectral radius {self.filter_spectral_radius:.6g}, "
+                "is unstable"
+            )
+            raise NumericalError(msg)
+
+    def __repr__(self) -> str:
+        return (
+            f"LinearGaussian(n_states={self.n_states}, n_outputs={self.n_outputs}, "
+            f"spectral_radius={self.spectral_radius:.6g})"
+        )
+
+    def _matrices(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        return self.state_matrix, self.input_matrix, self.output_matrix, self.innovation_cov
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LinearGaussian):
+            return NotImplemented
+        return all(
+            np.array_equal(mine, theirs)
+            for mine, theirs in zip(self._matrices(), other._matrices())
+        )
+
+    def __hash__(self) -> int:
+        # Adding 0.0 makes -0.0 and 0.0, which are equal, the same bytes.
+        return hash(tuple((matrix + 0.0).tobytes() for matrix in self._matrices()))
+
+    def __reduce__(self) -> tuple[Callable[..., LinearGaussian], tuple[Any, ...]]:
+        return LinearGaussian, self._matrices()
+
+
+def _sorted_eigenvalues(matrix: FloatArray) -> ComplexArray:
+    values = np.linalg.eigvals(matrix).astype(np.complex128)
+    values = values[np.argsort(-np.abs(values), kind="stable")]
+    values.flags.writeable = False
+    return values
+
+
+def _marginal_eigenvalue(matrix: FloatArray) -> complex | None:
+    """Eigenvalue that rounding can't tell from one on or outside the unit circle, if any.
+
+    The error of a simple eigenvalue is eps |A| / |y^H x| with its normed eigenvectors (Golub and
+    Van Loan 2013, section 7.2.2); a double unit root, as of a trend, is known to about 1e-8 only.
+    """
+    values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
+    overlap = np.abs(np.einsum("ij,ij->j", left.conj(), right))
+    size = np.linalg.norm(matrix)
+    with np.errstate(divide="ignore"):
+        error = 4.0 * np.finfo(np.float64).eps * size / overlap
+    # A k-fold defective eigenvalue is off by eps^(1/k), however small the overlap came out.
+    error = np.minimum(error, (np.finfo(np.float64).eps * max(size, 1.0)) ** (1.0 / len(values)))
+    marginal = np.flatnonzero(np.abs(values) + error >= 1.0)
+    if marginal.size == 0:
+        return None
+    return complex(values[marginal[np.argmax(np.abs(values[marginal]))]])
+
+
+def _readable(value: complex) -> str:
+    if abs(value.imag) <= 1e-12 * abs(value):
+        return f"{value.real:.10g}"
+    return f"{value.real:.6g}{value.imag:+.6g}j"

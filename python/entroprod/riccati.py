@@ -1,0 +1,154 @@
+"""Steady-state Kalman filter: the discrete algebraic Riccati equation, with causes for failures."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from entroprod.arrays import FloatArray
+from entroprod.errors import NumericalError
+
+# A mode closer than this to the unit circle, or a matrix closer to losing rank, relative to its
+# norm, can't be told from a marginal one: a double root moves by sqrt(eps) in rounding.
+_MARGIN = 1e-9
+
+# Largest accepted residual of the Riccati equation, relative to its terms: the square root of
+# rounding, where SciPy's and the doubling solution still converge under a few more iterations.
+_ACCEPTED_RESIDUAL = 1e-8
+
+_MAX_DOUBLINGS = 60
+_POLISHING_STEPS = 3
+
+
+def steady_state_gain(
+    transition: FloatArray, emission: FloatArray, process_cov: FloatArray, obs_cov: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Predictor gain A K, (n, m), and innovation covariance S, (m, m), of the steady state.
+
+    P = A (P - P C^T S^-1 C P) A^T + Q with S = C P C^T + R, the stabilising solution.
+    """
+    _require_detectable(transition, emission)
+    _require_no_constant_mode(transition, process_cov)
+    p = _solve(transition, emission, process_cov, obs_cov)
+    for _ in range(_POLISHING_STEPS):
+        p = _riccati_step(transition, emission, process_cov, obs_cov, p)
+    s = _innovation_cov(emission, obs_cov, p)
+    gain = transition @ np.linalg.solve(s, emission @ p).T
+    radius = np.abs(np.linalg.eigvals(transition - gain @ emission)).max()
+    if radius >= 1.0:
+        msg = (
+            "the Riccati equation of transition, emission, process_cov and obs_cov has no "
+            f"stabilising solution: the filter would have an eigenvalue of modulus {radius:.10g}"
+        )
+        raise NumericalError(msg)
+    return gain, s
+
+
+def _require_detectable(transition: FloatArray, emission: FloatArray) -> None:
+    """Hautus test: no mode on or outside the unit circle may be invisible in the emission."""
+    for value in np.linalg.eigvals(transition):
+        if abs(value) < 1.0 - _MARGIN:
+            continue
+        stacked = np.vstack([transition - value * np.eye(len(transition)), emission])
+        if _loses_rank(stacked):
+            msg = (
+                "transition and emission are undetectable: the observations don't show the mode "
+                f"with eigenvalue {value:.6g} (modulus {abs(value):.6g}) of transition"
+            )
+            raise NumericalError(msg)
+
+
+def _require_no_constant_mode(transition: FloatArray, process_cov: FloatArray) -> None:
+    """A mode on the unit circle without noise has no stabilising filter: its gain fades to 0."""
+    for value in np.linalg.eigvals(transition):
+        if abs(abs(value) - 1.0) > _MARGIN:
+            continue
+        joined = np.hstack([transition - value * np.eye(len(transition)), process_cov])
+        if _loses_rank(joined):
+            msg = (
+                "the Riccati equation has no stabilising solution: process_cov doesn't drive the "
+                f"mode with eigenvalue {value:.6g} on the unit circle of transition"
+            )
+            raise NumericalError(msg)
+
+
+def _loses_rank(matrix: FloatArray) -> bool:
+    values = np.linalg.svd(matrix, compute_uv=False)
+    return bool(values[-1] <= _MARGIN * values[0])
+
+
+def _solve(a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray) -> FloatArray:
+    """SciPy's solution; where it gives up, doubling."""
+    try:
+        p = scipy.linalg.solve_discrete_are(a.T, c.T, q, r)
+        if _relative_residual(a, c, q, r, p) <= _ACCEPTED_RESIDUAL:
+            return p
+    except (np.linalg.LinAlgError, ValueError):
+        pass  # an ill-conditioned pencil; the doubling below decides
+    p = _double(a, c, q, r)
+    residual = _relative_residual(a, c, q, r, p)
+    if not residual <= _ACCEPTED_RESIDUAL:
+        msg = (
+            "the Riccati equation of transition, emission, process_cov and obs_cov could not be "
+            f"solved: relative residual {residual:.3g}"
+        )
+        raise NumericalError(msg)
+    return p
+
+
+def _double(a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray) -> FloatArray:
+    """Structure-preserving doubling (Chu, Fan, Lin and Wang 2004); needs a regular obs_cov."""
+    if np.linalg.matrix_rank(r, hermitian=True) < len(r):
+        msg = (
+            "the Riccati equation could not be solved: obs_cov is singular, and so is the pencil "
+            "of transition, emission, process_cov and obs_cov"
+        )
+        raise NumericalError(msg)
+    step, observed, p = a.T, c.T @ np.linalg.solve(r, c), q
+    identity = np.eye(len(a))
+    with np.errstate(all="ignore"):
+        for _ in range(_MAX_DOUBLINGS):
+            inverse = np.linalg.inv(identity + observed @ p)
+            step_over = step @ inverse
+            change = step.T @ p @ inverse @ step
+            observed = observed + step_over @ observed @ step.T
+            step = step_over @ step
+            p = p + 0.5 * (change + change.T)
+            if not np.abs(change).max() > np.finfo(np.float64).eps * np.abs(p).max():
+                break
+    return p
+
+
+def _innovation_cov(c: FloatArray, r: FloatArray, p: FloatArray) -> FloatArray:
+    s = c @ p @ c.T + r
+    s = 0.5 * (s + s.T)
+    spread = np.sqrt(np.maximum(s.diagonal(), 0.0))
+    if (spread == 0.0).any() or np.linalg.eigvalsh(s / np.outer(spread, spread))[0] <= (
+        len(s) * np.finfo(np.float64).eps
+    ):
+        msg = (
+            "the innovation covariance C P C^T + R is singular: obs_cov is, and process_cov "
+            "doesn't make up for it, so that some combination of the observations has no noise"
+        )
+        raise NumericalError(msg)
+    return s
+
+
+def _riccati_step(
+    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, p: FloatArray
+) -> FloatArray:
+    seen = c @ p
+    updated = p - seen.T @ np.linalg.solve(_innovation_cov(c, r, p), seen)
+    p = a @ updated @ a.T + q
+    return 0.5 * (p + p.T)
+
+
+def _relative_residual(
+    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, p: FloatArray
+) -> float:
+    if not np.isfinite(p).all():
+        return np.inf
+    scale = max(float(np.abs(p).max()), float(np.abs(q).max()))
+    if scale == 0.0:
+        return 0.0
+    return float(np.abs(_riccati_step(a, c, q, r, p) - p).max()) / scale
