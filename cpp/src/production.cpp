@@ -135,7 +135,7 @@ public:
                                         now_.data() + 2 * size_};
         advance_(machine_, state, n_steps, covariances, stride, scratch_.data(), terms_);
         for (int k = 0; k < n_steps; ++k) {
-            if (!std::isfinite(to_double(terms_[k].excess))) throw Overflow(n_done_ + k + 1);
+            if (!std::isfinite(terms_[k].magnitude)) throw Overflow(n_done_ + k + 1);
         }
         n_done_ += n_steps;
         return terms_;
@@ -164,27 +164,60 @@ private:
     std::int64_t n_done_ = 0;
 };
 
-// Trace of Pi after at least n_steps steps, by doubling: Pi_{2k} = Pi_k + A^k Pi_k (A^k)^T.
-double covariance_trace(const WhitenedMachine<double>& machine, std::int64_t n_steps) {
-    const Extent<0> n(machine.n_states);
-    const std::size_t size = static_cast<std::size_t>(n) * n;
-    std::vector<double> sum(machine.noise, machine.noise + size);
-    std::vector<double> power(machine.transition, machine.transition + size);
-    std::vector<double> power_t(size), product(size), next(size);
-    for (std::int64_t steps = 1; steps < n_steps; steps *= 2) {
-        transpose(n, n, power.data(), power_t.data());
-        multiply(n, n, n, power.data(), sum.data(), product.data());
-        multiply(n, n, n, product.data(), power_t.data(), next.data());
-        const double scale = largest(sum.data(), size);
-        for (std::size_t i = 0; i < size; ++i) sum[i] += next[i];
-        if (largest(next.data(), size) <= 1e-3 * scale) break;
-        multiply(n, n, n, power.data(), power.data(), product.data());
-        power.swap(product);
+// Trace of Pi after n_steps steps, or of its limit: Pi_{2k} = Pi_k + A^k Pi_k (A^k)^T by the binary
+// digits of n_steps, and one plain step where a digit is 1.
+class CovarianceTrace {
+public:
+    explicit CovarianceTrace(const WhitenedMachine<double>& machine)
+        : machine_(machine),
+          n_(machine.n_states),
+          size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
+          sum_(machine.noise, machine.noise + size_),
+          power_(machine.transition, machine.transition + size_),
+          product_(size_),
+          transposed_(size_),
+          added_(size_) {}
+
+    double after(std::int64_t n_steps) {
+        int digit = 62;
+        while (digit > 0 && (n_steps >> digit) == 0) --digit;
+        while (--digit >= 0 && !doubled()) {
+            if ((n_steps >> digit) & 1) stepped();
+        }
+        double trace = 0.0;
+        for (int i = 0; i < n_; ++i) trace += sum_[static_cast<std::size_t>(i) * (n_ + 1)];
+        return trace;
     }
-    double trace = 0.0;
-    for (int i = 0; i < n; ++i) trace += sum[static_cast<std::size_t>(i) * (n + 1)];
-    return trace;
-}
+
+private:
+    // True where that has changed little: then more steps wouldn't change the estimate.
+    bool doubled() {
+        image_plus(power_.data(), sum_.data());
+        const bool settled = largest(added_.data(), size_) <= 1e-3 * largest(sum_.data(), size_);
+        multiply(n_, n_, n_, power_.data(), power_.data(), product_.data());
+        power_.swap(product_);
+        return settled;
+    }
+
+    void stepped() {
+        image_plus(machine_.transition, machine_.noise);
+        multiply(n_, n_, n_, power_.data(), machine_.transition, product_.data());
+        power_.swap(product_);
+    }
+
+    // sum -> first + a sum a^T
+    void image_plus(const double* a, const double* first) {
+        transpose(n_, n_, a, transposed_.data());
+        multiply(n_, n_, n_, a, sum_.data(), product_.data());
+        multiply(n_, n_, n_, product_.data(), transposed_.data(), added_.data());
+        for (std::size_t i = 0; i < size_; ++i) sum_[i] = first[i] + added_[i];
+    }
+
+    WhitenedMachine<double> machine_;
+    Extent<0> n_;
+    std::size_t size_;
+    std::vector<double> sum_, power_, product_, transposed_, added_;
+};
 
 // Estimate of the rounding error of a sum of steps. A step's own error is a few roundoffs of its
 // terms, more after a long memory; besides, X is a difference, and what it loses is amplified by
@@ -198,16 +231,24 @@ public:
               Extent<0>(machine.n_outputs) * Extent<0>(machine.n_states), machine.emission(),
               machine.emission())) {}
 
+    // memory_length: over how many steps rounding errors pile up.
     template <class Real>
-    void add(const StepTerms<Real>& terms, double memory_length, double times = 1.0) {
-        magnitude_ += times * terms.magnitude * (4.0 + memory_length / block_steps);
-        sensitivity_ +=
-            times * std::sqrt(terms.x_squared * (emission_squared_ + terms.parts_squared));
+    void add(const StepTerms<Real>* terms, int n_steps, double memory_length, double times = 1.0) {
+        double magnitude = 0.0;
+        double x_squared = 0.0;
+        double parts_squared = 0.0;
+        for (int k = 0; k < n_steps; ++k) {
+            magnitude += terms[k].magnitude;
+            x_squared += terms[k].x_squared;
+            parts_squared += terms[k].parts_squared + emission_squared_;
+        }
+        magnitude_ += times * magnitude * (4.0 + memory_length);
+        sensitivity_ += times * std::sqrt(x_squared * parts_squared);
     }
 
     double nats(std::int64_t n_steps) const {
         return roundoff_ *
-               (magnitude_ + 8.0 * sensitivity_ * covariance_trace(machine_, n_steps));
+               (magnitude_ + 8.0 * sensitivity_ * CovarianceTrace(machine_).after(n_steps));
     }
 
 private:
@@ -220,6 +261,11 @@ private:
 
 // A negative entropy production can only be rounding, and 0 is nearer the truth.
 double nonnegative(Extended value) { return std::max(value.high, 0.0); }
+
+template <class Real>
+Extended half(Real value) {
+    return Extended(0.5) * Extended(value);
+}
 
 template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
@@ -237,28 +283,32 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
     while (done < n_steps && !(converged && shortcuts)) {
         const int steps = static_cast<int>(std::min<std::int64_t>(block_steps, n_steps - done));
         const StepTerms<Real>* terms = recursion.advance(steps);
+        Real excess = Real(0.0);
         for (int k = 0; k < steps; ++k) {
-            total += Extended(0.5) * Extended(terms[k].excess);
-            error.add(terms[k], memory_length);
-            if (curve) curve[done + k] = nonnegative(total);
+            excess += terms[k].excess;
+            if (curve) curve[done + k] = nonnegative(total + half(excess));
         }
+        total += half(excess);
+        error.add(terms, steps, memory_length);
         done += steps;
         last = terms[steps - 1];
         if (!converged) {
             memory_length = static_cast<double>(done);
             converged = recursion.converged();
+            // A memory of that many steps until rounding level decays within a few of them.
+            if (converged) memory_length /= block_steps;
         }
         meter.spend(steps, done);
     }
-    const auto rest = static_cast<double>(n_steps - done);
-    const Extended slope = Extended(0.5) * Extended(last.excess);
+    const Extended slope = half(last.excess);
     if (curve) {
         for (std::int64_t k = 1; done + k <= n_steps; ++k) {
             curve[done + k - 1] = nonnegative(total + slope * Extended(static_cast<double>(k)));
         }
     }
+    const auto rest = static_cast<double>(n_steps - done);
     total += slope * Extended(rest);
-    error.add(last, memory_length, rest);
+    error.add(&last, 1, memory_length, rest);
     if (!std::isfinite(total.high)) throw Overflow(n_steps);
     return {nonnegative(total), error.nats(n_steps), std::is_same_v<Real, Extended>};
 }
@@ -461,8 +511,8 @@ ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
     const double memory_length =
         std::max({gamma.n_terms(), covariance.n_terms(), omega.n_terms()});
-    error.add(terms, memory_length, 0.5);
-    const Extended rate = Extended(0.5) * Extended(terms.excess);
+    error.add(&terms, 1, memory_length / block_steps);
+    const Extended rate = half(terms.excess);
     if (!std::isfinite(rate.high)) throw Overflow(static_cast<std::int64_t>(memory_length));
     return {nonnegative(rate), error.nats(static_cast<std::int64_t>(memory_length)),
             std::is_same_v<Real, Extended>};

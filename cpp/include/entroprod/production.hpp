@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <string>
 
 #include "entroprod/linear_gaussian.hpp"
 #include "entroprod/parallel.hpp"
@@ -33,8 +34,7 @@ struct ProductionValue {
 // A number grew beyond the range of double at this step.
 struct Overflow : std::runtime_error {
     explicit Overflow(std::int64_t at)
-        : std::runtime_error("overflow in the recursions"), step(at) {}
-    std::int64_t step;
+        : std::runtime_error("overflow in the recursions at step " + std::to_string(at)) {}
 };
 
 // S_y(n_steps) = 1/2 sum_t [tr(S^-1 Sigma^B_t) - m], [S26 eq 71].
