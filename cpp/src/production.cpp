@@ -430,7 +430,7 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
 template <class Real>
 class GeometricSum {
 public:
-    GeometricSum(int n, const Real* left, const Real* right, const Real* first, const Poll& poll)
+    GeometricSum(int n, const Real* left, const Real* right, const Real* first, Meter& meter)
         : n_(n),
           size_(static_cast<std::size_t>(n) * n),
           left_(left, left + size_),
@@ -438,7 +438,7 @@ public:
           sum_(first, first + size_),
           product_(size_),
           next_(size_),
-          poll_(poll) {
+          meter_(meter) {
         while (!add_round()) {
         }
     }
@@ -468,7 +468,7 @@ private:
 
     void multiply(const std::vector<Real>& a, const std::vector<Real>& b, std::vector<Real>& out) {
         production_kernels<Real>().multiply(n_, n_, n_, a.data(), b.data(), out.data());
-        if (poll_ && !poll_(0)) throw Interrupted();
+        meter_.spend(1, 0);
     }
 
     // A memory of more steps than this is a unit root to all intents.
@@ -477,7 +477,7 @@ private:
     int n_;
     std::size_t size_;
     std::vector<Real> left_, right_, sum_, product_, next_;
-    const Poll& poll_;
+    Meter& meter_;
     double n_terms_ = 1.0;
 };
 
@@ -485,8 +485,9 @@ template <class Real>
 ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
     const auto view = whitened<Real>(machine);
     const Extent<0> n(view.n_states), m(view.n_outputs);
-    const GeometricSum<Real> gamma(n, view.filter(), view.transition, view.input_emission, poll);
-    const GeometricSum<Real> covariance(n, view.transition, view.transition_t, view.noise, poll);
+    Meter meter(poll, work_per_step<Real>(n, m));  // of which a product is a fair part
+    const GeometricSum<Real> gamma(n, view.filter(), view.transition, view.input_emission, meter);
+    const GeometricSum<Real> covariance(n, view.transition, view.transition_t, view.noise, meter);
 
     // N N^T with N = F Gamma G + G, the noise that drives Omega.
     const std::size_t size = static_cast<std::size_t>(n) * n;
@@ -497,7 +498,7 @@ ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
     for (std::size_t i = 0; i < wide; ++i) driven[i] += view.input[i];
     transpose(n, m, driven.data(), driven_t.data());
     add_gram(m, n, driven_t.data(), noise.data());
-    const GeometricSum<Real> omega(n, view.filter(), view.filter_t, noise.data(), poll);
+    const GeometricSum<Real> omega(n, view.filter(), view.filter_t, noise.data(), meter);
 
     // From the fixed points one step of the recursion has the rate as its term.
     std::vector<Real> state(3 * size, Real(0.0));

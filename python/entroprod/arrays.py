@@ -21,14 +21,15 @@ _LARGEST_COUNT = 2**53
 def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> FloatArray:
     """Finite float64 array in C order, a view of ``value`` where possible.
 
-    Integers and booleans of any kind are converted; complex numbers, objects and strings are
-    refused.
+    Takes whatever has ``__array__`` or DLPack. Integers and booleans of any kind are converted;
+    complex numbers, objects and strings are refused.
     """
     wanted = (ndim,) if isinstance(ndim, int) else ndim
     try:
-        array = np.asarray(value)
-    except ValueError as error:
-        msg = f"{name} must be an array of numbers: {error}"
+        only_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
+        array = np.from_dlpack(value) if only_dlpack else np.asarray(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError, BufferError, RuntimeError) as error:
+        msg = f"{name} must be an array of numbers that NumPy can read: {error}"
         raise ValueError(msg) from None
     if array.dtype.kind not in "fiub":
         msg = f"{name} must hold real numbers, got dtype {array.dtype}"

@@ -80,12 +80,12 @@ ENTROPROD_INLINE Pack one_to_two(const BitPack& high, const BitPack& low) {
     return from_bits(shift_right<12>(joined) | spread(std::uint64_t{0x3FF0000000000000}));
 }
 
-// The two normals number 2 * block and 2 * block + 1 of each path of a pack.
-struct NormalSource {
+// Uniform numbers of a pack of paths.
+struct UniformSource {
     std::uint64_t key;
     BitPack path_low, path_high;
 
-    NormalSource(std::uint64_t generator_key, std::uint64_t first_path) : key(generator_key) {
+    UniformSource(std::uint64_t generator_key, std::uint64_t first_path) : key(generator_key) {
         for (int lane = 0; lane < pack_lanes; ++lane) {
             const std::uint64_t path = first_path + static_cast<std::uint64_t>(lane);
             path_low.part[lane / register_lanes][lane % register_lanes] = path & 0xFFFFFFFFu;
@@ -93,7 +93,8 @@ struct NormalSource {
         }
     }
 
-    ENTROPROD_INLINE void draw(std::uint64_t block, Pack& first, Pack& second) const {
+    // u in (0, 1] and v in [0, 1) from one block of bits.
+    ENTROPROD_INLINE void draw(std::uint64_t block, Pack& u, Pack& v) const {
         BitPack x0 = spread(block);  // low word; the high word is ignored
         BitPack x1 = spread(block >> 32);
         BitPack x2 = path_low;
@@ -110,16 +111,19 @@ struct NormalSource {
             key_0 += philox::weyl_0;
             key_1 += philox::weyl_1;
         }
-        // u in (0, 1] for the radius, v in [0, 1) for the angle.
-        const Pack u = spread(2.0) - one_to_two(x0, x1);
-        const Pack v = one_to_two(x2, x3) - spread(1.0);
-        const Pack radius = square_root(log_of_uniform(u) * spread(-2.0));
-        Pack cosine, sine;
-        cos_sin_of_turn(v, cosine, sine);
-        first = radius * cosine;
-        second = radius * sine;
+        u = spread(2.0) - one_to_two(x0, x1);
+        v = one_to_two(x2, x3) - spread(1.0);
     }
 };
+
+// Two independent standard normals from two uniforms, by radius and angle.
+ENTROPROD_INLINE void box_muller(const Pack& u, const Pack& v, Pack& first, Pack& second) {
+    const Pack radius = square_root(log_of_uniform(u) * spread(-2.0));
+    Pack cosine, sine;
+    cos_sin_of_turn(v, cosine, sine);
+    first = radius * cosine;
+    second = radius * sine;
+}
 
 }  // namespace ENTROPROD_ISA
 }  // namespace entroprod

@@ -156,13 +156,19 @@ void apply_lower(int n_outputs, const double* lower, std::int64_t n_steps, doubl
 }
 
 // Normals number first, .. first + count - 1 of each path, first even: (count, lanes). Writes one
-// more if count is odd.
+// more if count is odd. Two short loops overlap better in the processor than one long one.
 inline void draw_normals(std::uint64_t key, std::uint64_t first_path, std::uint64_t first,
                          std::int64_t count, double* normals) {
-    const NormalSource source(key, first_path);
+    const UniformSource source(key, first_path);
+    for (std::int64_t i = 0; i < count; i += 2) {
+        Pack u, v;
+        source.draw((first + static_cast<std::uint64_t>(i)) / 2, u, v);
+        store(normals + i * pack_lanes, u);
+        store(normals + (i + 1) * pack_lanes, v);
+    }
     for (std::int64_t i = 0; i < count; i += 2) {
         Pack one, two;
-        source.draw((first + static_cast<std::uint64_t>(i)) / 2, one, two);
+        box_muller(load(normals + i * pack_lanes), load(normals + (i + 1) * pack_lanes), one, two);
         store(normals + i * pack_lanes, one);
         store(normals + (i + 1) * pack_lanes, two);
     }
