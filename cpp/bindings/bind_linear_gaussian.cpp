@@ -14,8 +14,7 @@ void bind_linear_gaussian(pybind11::module_& module) {
             bindings::require_shape(output_matrix, {m, n}, "output_matrix");
             bindings::require_shape(innovation_cov, {m, m}, "innovation_cov");
             return LinearGaussian(static_cast<int>(n), static_cast<int>(m), state_matrix.data(),
-                                  input_matrix.data(), output_matrix.data(),
-                                  innovation_cov.data());
+                                  input_matrix.data(), output_matrix.data(), innovation_cov.data());
         }))
         .def("with_unit_innovations", &LinearGaussian::with_unit_innovations);
 }

@@ -29,26 +29,26 @@ py::dict as_dict(const SigmaMoments& moments) {
 }  // namespace
 
 void bind_trajectory(py::module_& module) {
-    module.def("sample", [](const LinearGaussian& machine, std::int64_t n_paths,
-                            std::int64_t n_steps, std::uint64_t key, int n_threads,
-                            const py::object& progress) {
-        bindings::Array y = bindings::new_array({n_paths, n_steps, machine.n_outputs()});
-        double* out = y.mutable_data();
-        bindings::without_gil(progress, [&](const Poll& poll) {
-            sample(machine, {n_paths, n_steps}, key, n_threads, poll, out);
-        });
-        return y;
-    });
-    module.def("log_prob", [](const LinearGaussian& machine, const bindings::Array& y,
-                              int n_threads) {
-        const Batch batch = batch_of(machine, y);
-        bindings::Array result = bindings::new_array({batch.n_paths, batch.n_steps});
-        double* out = result.mutable_data();
-        bindings::without_gil(py::none(), [&](const Poll& poll) {
-            log_prob(machine, batch, y.data(), n_threads, poll, out);
-        });
-        return result;
-    });
+    module.def("sample",
+               [](const LinearGaussian& machine, std::int64_t n_paths, std::int64_t n_steps,
+                  std::uint64_t key, int n_threads, const py::object& progress) {
+                   bindings::Array y = bindings::new_array({n_paths, n_steps, machine.n_outputs()});
+                   double* out = y.mutable_data();
+                   bindings::without_gil(progress, [&](const Poll& poll) {
+                       sample(machine, {n_paths, n_steps}, key, n_threads, poll, out);
+                   });
+                   return y;
+               });
+    module.def("log_prob",
+               [](const LinearGaussian& machine, const bindings::Array& y, int n_threads) {
+                   const Batch batch = batch_of(machine, y);
+                   bindings::Array result = bindings::new_array({batch.n_paths, batch.n_steps});
+                   double* out = result.mutable_data();
+                   bindings::without_gil(py::none(), [&](const Poll& poll) {
+                       log_prob(machine, batch, y.data(), n_threads, poll, out);
+                   });
+                   return result;
+               });
     module.def("log_prob_both_ways", [](const LinearGaussian& machine, const bindings::Array& y,
                                         int n_threads) {
         const Batch batch = batch_of(machine, y);

@@ -151,8 +151,8 @@ WhitenedMachine<Extended> LinearGaussian::whitened_extended() const {
             throw std::invalid_argument("the innovation covariance is not positive definite");
         }
         const auto inverse = invert_lower(m_, lower);
-        extended_->whitened = whiten<Extended>(n_, m_, state_matrix_, input_matrix_,
-                                               output_matrix_, lower, inverse);
+        extended_->whitened =
+            whiten<Extended>(n_, m_, state_matrix_, input_matrix_, output_matrix_, lower, inverse);
     });
     return view(n_, m_, extended_->whitened);
 }
@@ -160,8 +160,8 @@ WhitenedMachine<Extended> LinearGaussian::whitened_extended() const {
 LinearGaussian LinearGaussian::with_unit_innovations() const {
     std::vector<double> identity(static_cast<std::size_t>(m_) * m_, 0.0);
     for (int i = 0; i < m_; ++i) identity[static_cast<std::size_t>(i) * (m_ + 1)] = 1.0;
-    return {n_, m_, state_matrix_.data(), input_matrix_.data(), output_matrix_.data(),
-            identity.data()};
+    return {
+        n_, m_, state_matrix_.data(), input_matrix_.data(), output_matrix_.data(), identity.data()};
 }
 
 }  // namespace entroprod

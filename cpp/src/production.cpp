@@ -3,261 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <vector>
 
 #include "entroprod/matrix.hpp"
-#include "simd/kernels.hpp"
+#include "recursion.hpp"
+#include "rounding.hpp"
 
 namespace entroprod {
 namespace {
 
-// The recursions advance by blocks of this many steps and are examined in between.
-constexpr int block_steps = 16;
-
 // A relative rounding error that automatic precision accepts.
 constexpr double accepted_error = 1e-12;
-
-template <class Real>
-const ProductionKernels<Real>& production_kernels();
-template <>
-const ProductionKernels<double>& production_kernels() {
-    return kernels().production;
-}
-template <>
-const ProductionKernels<Extended>& production_kernels() {
-    return kernels().production_extended;
-}
-
-template <class Real>
-WhitenedMachine<Real> whitened(const LinearGaussian& machine);
-template <>
-WhitenedMachine<double> whitened(const LinearGaussian& machine) {
-    return machine.whitened();
-}
-template <>
-WhitenedMachine<Extended> whitened(const LinearGaussian& machine) {
-    return machine.whitened_extended();
-}
-
-// Calls the poll about every 50 ms of work, whatever a step costs.
-class Meter {
-public:
-    Meter(const Poll& poll, double work_per_step)
-        : poll_(poll), steps_between_(std::max(1.0, 1e8 / work_per_step)) {}
-
-    void spend(int steps, std::int64_t done) {
-        spent_ += steps;
-        if (spent_ < steps_between_) return;
-        spent_ = 0.0;
-        if (poll_ && !poll_(done)) throw Interrupted();
-    }
-
-private:
-    const Poll& poll_;
-    double steps_between_;
-    double spent_ = 0.0;
-};
-
-// Rough number of multiplications of one step; double-double ones count for twenty.
-template <class Real>
-double work_per_step(int n, int m) {
-    const double weight = std::is_same_v<Real, double> ? 1.0 : 20.0;
-    return weight * (n + m) * n * (5.0 * n + 2.0 * m);
-}
-
-template <class Real>
-double largest(const Real* values, std::size_t size) {
-    double result = 0.0;
-    for (std::size_t i = 0; i < size; ++i) {
-        result = std::max(result, std::abs(to_double(values[i])));
-    }
-    return result;
-}
-
-template <class Real>
-double largest_difference(const Real* a, const Real* b, std::size_t size) {
-    double result = 0.0;
-    for (std::size_t i = 0; i < size; ++i) {
-        result = std::max(result, std::abs(to_double(a[i] - b[i])));
-    }
-    return result;
-}
-
-// Has a sequence of matrices stopped changing? It has if its changes over a block stay at rounding
-// level for as many blocks as a delay in the machine could hide a change, or if they are small and
-// have stopped falling, as rounding noise does.
-class ConvergenceTest {
-public:
-    ConvergenceTest(double roundoff, int n_states)
-        : tolerance_(16.0 * roundoff), blocks_needed_(1 + (n_states + block_steps - 1) / block_steps) {}
-
-    // change: over the last block of steps, relative.
-    bool operator()(double change) {
-        quiet_blocks_ = change <= tolerance_ ? quiet_blocks_ + 1 : 0;
-        if (change < 0.5 * smallest_) {
-            smallest_ = change;
-            blocks_since_ = 0;
-        } else {
-            ++blocks_since_;
-        }
-        const bool stagnant = change <= 1e4 * tolerance_ && blocks_since_ >= 4 * patience_;
-        return quiet_blocks_ >= blocks_needed_ || stagnant;
-    }
-
-private:
-    static constexpr int patience_ = 64;
-    double tolerance_;
-    int blocks_needed_;
-    int quiet_blocks_ = 0;
-    double smallest_ = std::numeric_limits<double>::infinity();
-    int blocks_since_ = 0;
-};
-
-// Gamma, Omega and the dual covariance, and the terms of the last block of steps.
-template <class Real>
-class Recursion {
-public:
-    explicit Recursion(const WhitenedMachine<Real>& machine)
-        : machine_(machine),
-          size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
-          now_(3 * size_, Real(0.0)),
-          before_(3 * size_),
-          scratch_(scratch_size(machine.n_states, machine.n_outputs)),
-          advance_(production_kernels<Real>().advance(machine.n_states, machine.n_outputs)),
-          converged_(unit_roundoff<Real>, machine.n_states) {}
-
-    // At most block_steps. With covariances: see ProductionKernels.
-    const StepTerms<Real>* advance(int n_steps, const Real* covariances = nullptr,
-                                   std::ptrdiff_t stride = 0) {
-        before_ = now_;
-        const BackwardState<Real> state{now_.data(), now_.data() + size_,
-                                        now_.data() + 2 * size_};
-        advance_(machine_, state, n_steps, covariances, stride, scratch_.data(), terms_);
-        for (int k = 0; k < n_steps; ++k) {
-            if (!std::isfinite(terms_[k].magnitude)) throw Overflow(n_done_ + k + 1);
-        }
-        n_done_ += n_steps;
-        return terms_;
-    }
-
-    // Whether further steps repeat the last one; to be asked once after each block.
-    bool converged() {
-        double change = 0.0;
-        for (int part = 0; part < 3; ++part) {
-            const Real* now = now_.data() + part * size_;
-            const double scale = largest(now, size_);
-            if (scale == 0.0) continue;
-            change = std::max(
-                change, largest_difference(now, before_.data() + part * size_, size_) / scale);
-        }
-        return converged_(change);
-    }
-
-private:
-    WhitenedMachine<Real> machine_;
-    std::size_t size_;
-    std::vector<Real> now_, before_, scratch_;
-    typename ProductionKernels<Real>::Advance advance_;
-    StepTerms<Real> terms_[block_steps];
-    ConvergenceTest converged_;
-    std::int64_t n_done_ = 0;
-};
-
-// Trace of Pi after n_steps steps, or of its limit: Pi_{2k} = Pi_k + A^k Pi_k (A^k)^T by the binary
-// digits of n_steps, and one plain step where a digit is 1.
-class CovarianceTrace {
-public:
-    explicit CovarianceTrace(const WhitenedMachine<double>& machine)
-        : machine_(machine),
-          n_(machine.n_states),
-          size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
-          sum_(machine.noise, machine.noise + size_),
-          power_(machine.transition, machine.transition + size_),
-          product_(size_),
-          transposed_(size_),
-          added_(size_) {}
-
-    double after(std::int64_t n_steps) {
-        int digit = 62;
-        while (digit > 0 && (n_steps >> digit) == 0) --digit;
-        while (--digit >= 0 && !doubled()) {
-            if ((n_steps >> digit) & 1) stepped();
-        }
-        double trace = 0.0;
-        for (int i = 0; i < n_; ++i) trace += sum_[static_cast<std::size_t>(i) * (n_ + 1)];
-        return trace;
-    }
-
-private:
-    // True where that has changed little: then more steps wouldn't change the estimate.
-    bool doubled() {
-        image_plus(power_.data(), sum_.data());
-        const bool settled = largest(added_.data(), size_) <= 1e-3 * largest(sum_.data(), size_);
-        multiply(n_, n_, n_, power_.data(), power_.data(), product_.data());
-        power_.swap(product_);
-        return settled;
-    }
-
-    void stepped() {
-        image_plus(machine_.transition, machine_.noise);
-        multiply(n_, n_, n_, power_.data(), machine_.transition, product_.data());
-        power_.swap(product_);
-    }
-
-    // sum -> first + a sum a^T
-    void image_plus(const double* a, const double* first) {
-        transpose(n_, n_, a, transposed_.data());
-        multiply(n_, n_, n_, a, sum_.data(), product_.data());
-        multiply(n_, n_, n_, product_.data(), transposed_.data(), added_.data());
-        for (std::size_t i = 0; i < size_; ++i) sum_[i] = first[i] + added_[i];
-    }
-
-    WhitenedMachine<double> machine_;
-    Extent<0> n_;
-    std::size_t size_;
-    std::vector<double> sum_, power_, product_, transposed_, added_;
-};
-
-// Estimate of the rounding error of a sum of steps. A step's own error is a few roundoffs of its
-// terms, more after a long memory; besides, X is a difference, and what it loses is amplified by
-// the covariance of the memory that it multiplies.
-class ErrorBound {
-public:
-    ErrorBound(const WhitenedMachine<double>& machine, double roundoff)
-        : machine_(machine),
-          roundoff_(roundoff),
-          emission_squared_(inner_product(
-              Extent<0>(machine.n_outputs) * Extent<0>(machine.n_states), machine.emission(),
-              machine.emission())) {}
-
-    // memory_length: over how many steps rounding errors pile up.
-    template <class Real>
-    void add(const StepTerms<Real>* terms, int n_steps, double memory_length, double times = 1.0) {
-        double magnitude = 0.0;
-        double x_squared = 0.0;
-        double parts_squared = 0.0;
-        for (int k = 0; k < n_steps; ++k) {
-            magnitude += terms[k].magnitude;
-            x_squared += terms[k].x_squared;
-            parts_squared += terms[k].parts_squared + emission_squared_;
-        }
-        magnitude_ += times * magnitude * (4.0 + memory_length);
-        sensitivity_ += times * std::sqrt(x_squared * parts_squared);
-    }
-
-    double nats(std::int64_t n_steps) const {
-        return roundoff_ *
-               (magnitude_ + 8.0 * sensitivity_ * CovarianceTrace(machine_).after(n_steps));
-    }
-
-private:
-    WhitenedMachine<double> machine_;
-    double roundoff_;
-    double emission_squared_;
-    double magnitude_ = 0.0;
-    double sensitivity_ = 0.0;
-};
 
 // A negative entropy production can only be rounding, and 0 is nearer the truth.
 double nonnegative(Extended value) { return std::max(value.high, 0.0); }
@@ -346,8 +102,7 @@ public:
                 ++n_kept_;
                 break;
             }
-            std::copy_n(buffer_.end() - static_cast<std::ptrdiff_t>(size_), size_,
-                        buffer_.begin());
+            std::copy_n(buffer_.end() - static_cast<std::ptrdiff_t>(size_), size_, buffer_.begin());
         }
         limit_.assign(buffer_.end() - static_cast<std::ptrdiff_t>(size_), buffer_.end());
     }
@@ -394,8 +149,8 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
     const auto view = whitened<Real>(machine);
     const auto size = static_cast<std::ptrdiff_t>(view.n_states) * view.n_states;
     const std::int64_t block = std::min(
-        n_steps, std::max<std::int64_t>(
-                     block_steps, std::llround(std::sqrt(static_cast<double>(n_steps)))));
+        n_steps,
+        std::max<std::int64_t>(block_steps, std::llround(std::sqrt(static_cast<double>(n_steps)))));
     Meter meter(poll, work_per_step<Real>(view.n_states, view.n_outputs));
     ForwardCovariances<Real> forward(view, n_steps, block, shortcuts, meter);
     Recursion<Real> recursion(view);
@@ -510,8 +265,7 @@ ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
         view, {state.data(), state.data() + size, state.data() + 2 * size}, 1, covariance.sum(), 0,
         scratch.data(), &terms);
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
-    const double memory_length =
-        std::max({gamma.n_terms(), covariance.n_terms(), omega.n_terms()});
+    const double memory_length = std::max({gamma.n_terms(), covariance.n_terms(), omega.n_terms()});
     error.add(&terms, 1, memory_length / block_steps);
     const Extended rate = half(terms.excess);
     if (!std::isfinite(rate.high)) throw Overflow(static_cast<std::int64_t>(memory_length));
@@ -552,9 +306,8 @@ void entropy_production_per_step(const LinearGaussian& machine, std::int64_t n_s
 
 ProductionValue entropy_production_rate(const LinearGaussian& machine,
                                         const ProductionOptions& options, const Poll& poll) {
-    return with_precision(options.precision, [&](auto real) {
-        return run_rate<decltype(real)>(machine, poll);
-    });
+    return with_precision(options.precision,
+                          [&](auto real) { return run_rate<decltype(real)>(machine, poll); });
 }
 
 }  // namespace entroprod

@@ -51,7 +51,7 @@ double largest(const std::vector<double>& values) {
 // each block is its upper left neighbour plus (H^-1)_{i-1} H_{j-1}; after the reversal the
 // neighbour stands one block to the right.
 double innovation_reversal_matrix(const LinearGaussian& machine, std::int64_t n_steps,
-                                const Poll& poll, double* out) {
+                                  const Poll& poll, double* out) {
     const WhitenedMachine<double> whitened = machine.whitened();
     const Extent<0> n(whitened.n_states), m(whitened.n_outputs);
     const std::int64_t width = n_steps * m;

@@ -69,8 +69,8 @@ public:
     void draw(std::uint64_t key, std::int64_t first_path, std::int64_t first_step,
               std::int64_t n_steps) {
         kernels().trajectory.draw_normals(key, static_cast<std::uint64_t>(first_path),
-                                          static_cast<std::uint64_t>(first_step) * m_,
-                                          n_steps * m_, steps_.get());
+                                          static_cast<std::uint64_t>(first_step) * m_, n_steps * m_,
+                                          steps_.get());
     }
 
     void generate(std::int64_t n_steps) {
@@ -295,8 +295,7 @@ SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64
     return result;
 }
 
-std::size_t monte_carlo_memory(const LinearGaussian& machine, std::int64_t n_steps,
-                               int n_threads) {
+std::size_t monte_carlo_memory(const LinearGaussian& machine, std::int64_t n_steps, int n_threads) {
     return static_cast<std::size_t>(n_threads) * static_cast<std::size_t>(n_steps + 1) *
            static_cast<std::size_t>(machine.n_outputs()) *
            static_cast<std::size_t>(kernels().trajectory.lanes) * sizeof(double);

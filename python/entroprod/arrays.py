@@ -5,8 +5,9 @@ from __future__ import annotations
 import operator
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import SupportsIndex, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +28,8 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
     wanted = (ndim,) if isinstance(ndim, int) else ndim
     try:
         only_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
-        array = np.from_dlpack(value) if only_dlpack else np.asarray(value)  # type: ignore[arg-type]
+        read: Callable[[Any], NDArray[Any]] = np.from_dlpack if only_dlpack else np.asarray
+        array = read(value)
     except (ValueError, TypeError, BufferError, RuntimeError) as error:
         msg = f"{name} must be an array of numbers that NumPy can read: {error}"
         raise ValueError(msg) from None

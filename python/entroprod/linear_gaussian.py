@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from entroprod import _core
 from entroprod.arrays import (
@@ -26,8 +25,7 @@ from entroprod.arrays import (
 from entroprod.errors import NumericalError
 from entroprod.progress import Progress, reporting
 from entroprod.riccati import steady_state_gain
-
-ComplexArray = NDArray[np.complex128]
+from entroprod.stability import ComplexArray, marginal_eigenvalue, readable, sorted_eigenvalues
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -223,12 +221,12 @@ class LinearGaussian:
     @property
     def n_states(self) -> int:
         """Size n of the memory."""
-        return self.state_matrix.shape[0]
+        return len(self.state_matrix)
 
     @property
     def n_outputs(self) -> int:
         """Size m of an observation."""
-        return self.output_matrix.shape[0]
+        return len(self.output_matrix)
 
     @cached_property
     def transition(self) -> FloatArray:
@@ -240,12 +238,12 @@ class LinearGaussian:
     @cached_property
     def transition_eigenvalues(self) -> ComplexArray:
         """Eigenvalues of A, (n,), by falling modulus."""
-        return _sorted_eigenvalues(self.transition)
+        return sorted_eigenvalues(self.transition)
 
     @cached_property
     def filter_eigenvalues(self) -> ComplexArray:
         """Eigenvalues of F, (n,), by falling modulus."""
-        return _sorted_eigenvalues(self.state_matrix)
+        return sorted_eigenvalues(self.state_matrix)
 
     @property
     def spectral_radius(self) -> float:
@@ -260,7 +258,7 @@ class LinearGaussian:
     @cached_property
     def is_stationary(self) -> bool:
         """Whether all eigenvalues of A lie inside the unit circle, by more than rounding."""
-        return _marginal_eigenvalue(self.transition) is None
+        return marginal_eigenvalue(self.transition) is None
 
     def require_rate(self) -> None:
         """Raise NumericalError, naming the eigenvalue, where there is no stationary rate.
@@ -274,10 +272,10 @@ class LinearGaussian:
             (self.transition, "has no stationary state: its transition F + G C"),
             (self.state_matrix, "has a memory that never fades: its state_matrix F"),
         ):
-            eigenvalue = _marginal_eigenvalue(matrix)
+            eigenvalue = marginal_eigenvalue(matrix)
             if eigenvalue is not None:
                 msg = (
-                    f"machine {what} has the eigenvalue {_readable(eigenvalue)} "
+                    f"machine {what} has the eigenvalue {readable(eigenvalue)} "
                     f"of modulus {abs(eigenvalue):.10g}"
                 )
                 raise NumericalError(msg)
@@ -469,35 +467,3 @@ class LinearGaussian:
 
     def __reduce__(self) -> tuple[Callable[..., LinearGaussian], tuple[Any, ...]]:
         return LinearGaussian, self._matrices()
-
-
-def _sorted_eigenvalues(matrix: FloatArray) -> ComplexArray:
-    values = np.linalg.eigvals(matrix).astype(np.complex128)
-    values = values[np.argsort(-np.abs(values), kind="stable")]
-    values.flags.writeable = False
-    return values
-
-
-def _marginal_eigenvalue(matrix: FloatArray) -> complex | None:
-    """Eigenvalue that rounding can't tell from one on or outside the unit circle, if any.
-
-    The error of a simple eigenvalue is eps |A| / |y^H x| with its normed eigenvectors (Golub and
-    Van Loan 2013, section 7.2.2); a double unit root, as of a trend, is known to about 1e-8 only.
-    """
-    values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
-    overlap = np.abs(np.einsum("ij,ij->j", left.conj(), right))
-    size = np.linalg.norm(matrix)
-    with np.errstate(divide="ignore"):
-        error = 4.0 * np.finfo(np.float64).eps * size / overlap
-    # A k-fold defective eigenvalue is off by eps^(1/k), however small the overlap came out.
-    error = np.minimum(error, (np.finfo(np.float64).eps * max(size, 1.0)) ** (1.0 / len(values)))
-    marginal = np.flatnonzero(np.abs(values) + error >= 1.0)
-    if marginal.size == 0:
-        return None
-    return complex(values[marginal[np.argmax(np.abs(values[marginal]))]])
-
-
-def _readable(value: complex) -> str:
-    if abs(value.imag) <= 1e-12 * abs(value):
-        return f"{value.real:.10g}"
-    return f"{value.real:.6g}{value.imag:+.6g}j"

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import numpy as np
-
 from entroprod import _core
 from entroprod.arrays import FloatArray, as_count, require_memory
 from entroprod.errors import NumericalError

@@ -74,9 +74,7 @@ def innovation_reversal_matrix(
     return out
 
 
-def reversal_norm_squared(
-    machine: LinearGaussian, n_steps: int, *, whiten: bool = True
-) -> float:
+def reversal_norm_squared(machine: LinearGaussian, n_steps: int, *, whiten: bool = True) -> float:
     """Squared Frobenius norm of :func:`innovation_reversal_matrix`, which is never formed.
 
     Parameters

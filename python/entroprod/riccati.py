@@ -80,7 +80,7 @@ def _loses_rank(matrix: FloatArray) -> bool:
 def _solve(a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray) -> FloatArray:
     """SciPy's solution; where it gives up, doubling."""
     try:
-        p = scipy.linalg.solve_discrete_are(a.T, c.T, q, r)
+        p: FloatArray = np.asarray(scipy.linalg.solve_discrete_are(a.T, c.T, q, r), np.float64)
         if _relative_residual(a, c, q, r, p) <= _ACCEPTED_RESIDUAL:
             return p
     except (np.linalg.LinAlgError, ValueError):

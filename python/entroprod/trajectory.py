@@ -255,9 +255,7 @@ def monte_carlo(
         require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")
         sigma = np.empty(n_paths)
     with reporting(progress, n_paths, "Monte Carlo") as report:
-        moments = _core.monte_carlo(
-            machine._kernel, n_paths, n_steps, key, threads, report, sigma
-        )
+        moments = _core.monte_carlo(machine._kernel, n_paths, n_steps, key, threads, report, sigma)
     if not (math.isfinite(moments["mean"]) and math.isfinite(moments["sum_of_squares"])):
         msg = (
             "sigma overflows: the machine's transition F + G C has spectral radius "

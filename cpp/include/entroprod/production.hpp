@@ -15,9 +15,9 @@
 namespace entroprod {
 
 enum class Precision {
-    automatic,        // double_precision, again in extended where the bound below asks for it
+    automatic,  // double_precision, again in extended where the bound below asks for it
     double_precision,
-    extended,         // double-double
+    extended,  // double-double
 };
 
 struct ProductionOptions {

@@ -12,6 +12,6 @@ namespace entroprod {
 // Cholesky factor. For the matrix itself pass machine.with_unit_innovations(). Costs T^2 m^3.
 // Returns a bound of the size of every number that was computed; not finite if one has overflowed.
 double innovation_reversal_matrix(const LinearGaussian& machine, std::int64_t n_steps,
-                                const Poll& poll, double* out);
+                                  const Poll& poll, double* out);
 
 }  // namespace entroprod

@@ -40,8 +40,8 @@ ENTROPROD_INLINE Pack log_of_uniform(const Pack& u) {
     BitPack exponent = shift_right<52>(bits);
     for (int i = 0; i < pack_registers; ++i) exponent.part[i] -= above.part[i];
     // An integer below 2^52 becomes a double by setting the exponent of 2^52.
-    const Pack k = from_bits(exponent | spread(std::uint64_t{0x4330000000000000})) -
-                   spread(two_52 + 1023.0);
+    const Pack k =
+        from_bits(exponent | spread(std::uint64_t{0x4330000000000000})) - spread(two_52 + 1023.0);
     const Pack s = (f - spread(1.0)) / (f + spread(1.0));
     return add_multiple(s * polynomial(s * s, artanh), k, ln_2);
 }
@@ -50,7 +50,7 @@ ENTROPROD_INLINE Pack log_of_uniform(const Pack& u) {
 ENTROPROD_INLINE void cos_sin_of_turn(const Pack& v, Pack& cosine, Pack& sine) {
     // (pi / 2)^j / j! with alternating signs, odd and even j; truncation below 2^-54.
     constexpr std::array<double, 8> sine_series{
-        -6.688035109811467232e-10, 5.692172921967926812e-08, -3.598843235212085340e-06,
+        -6.688035109811467232e-10, 5.692172921967926812e-08,  -3.598843235212085340e-06,
         1.604411847873598219e-04,  -4.681754135318688101e-03, 7.969262624616704512e-02,
         -6.459640975062462537e-01, 1.570796326794896619e+00};
     constexpr std::array<double, 9> cosine_series{

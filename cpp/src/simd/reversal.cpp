@@ -34,10 +34,17 @@ void add_row(int m, std::int64_t width, const double* above, const double* facto
             const double* some_factors = factors + b;
             const double* some_basis = basis + b * stride;
             switch (m - b) {
-                case 1: add_row<1>(1, width, from, some_factors, some_basis, stride, out); break;
-                case 2: add_row<2>(2, width, from, some_factors, some_basis, stride, out); break;
-                case 3: add_row<3>(3, width, from, some_factors, some_basis, stride, out); break;
-                default: add_row<group>(group, width, from, some_factors, some_basis, stride, out);
+                case 1:
+                    add_row<1>(1, width, from, some_factors, some_basis, stride, out);
+                    break;
+                case 2:
+                    add_row<2>(2, width, from, some_factors, some_basis, stride, out);
+                    break;
+                case 3:
+                    add_row<3>(3, width, from, some_factors, some_basis, stride, out);
+                    break;
+                default:
+                    add_row<group>(group, width, from, some_factors, some_basis, stride, out);
             }
         }
     }

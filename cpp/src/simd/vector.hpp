@@ -37,12 +37,11 @@ struct PackOf {
 using Pack = PackOf<DoubleRegister>;
 using BitPack = PackOf<BitsRegister>;
 
-#define ENTROPROD_PACK_OPERATOR(op)                                                    \
-    template <class Register>                                                          \
-    ENTROPROD_INLINE PackOf<Register> operator op(PackOf<Register> a,                  \
-                                                  const PackOf<Register>& b) {         \
-        for (int i = 0; i < pack_registers; ++i) a.part[i] = a.part[i] op b.part[i];   \
-        return a;                                                                      \
+#define ENTROPROD_PACK_OPERATOR(op)                                                                \
+    template <class Register>                                                                      \
+    ENTROPROD_INLINE PackOf<Register> operator op(PackOf<Register> a, const PackOf<Register>& b) { \
+        for (int i = 0; i < pack_registers; ++i) a.part[i] = a.part[i] op b.part[i];               \
+        return a;                                                                                  \
     }
 ENTROPROD_PACK_OPERATOR(+)
 ENTROPROD_PACK_OPERATOR(-)
@@ -133,11 +132,11 @@ ENTROPROD_INLINE BitPack multiply_low(BitPack a, std::uint32_t b) {
     for (auto& part : a.part) {
         [[maybe_unused]] const BitsRegister factor = BitsRegister{} + std::uint64_t{b};
 #if defined(__AVX2__)
-        part = reinterpret_cast<BitsRegister>(_mm256_mul_epu32(
-            reinterpret_cast<__m256i>(part), reinterpret_cast<__m256i>(factor)));
+        part = reinterpret_cast<BitsRegister>(
+            _mm256_mul_epu32(reinterpret_cast<__m256i>(part), reinterpret_cast<__m256i>(factor)));
 #elif defined(__SSE2__)
-        part = reinterpret_cast<BitsRegister>(_mm_mul_epu32(reinterpret_cast<__m128i>(part),
-                                                            reinterpret_cast<__m128i>(factor)));
+        part = reinterpret_cast<BitsRegister>(
+            _mm_mul_epu32(reinterpret_cast<__m128i>(part), reinterpret_cast<__m128i>(factor)));
 #else
         part = (part & 0xFFFFFFFFu) * factor;
 #endif

@@ -1,0 +1,166 @@
+// The recursions of entropy production, block by block of steps, until they have converged.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "entroprod/parallel.hpp"
+#include "entroprod/production.hpp"
+#include "simd/kernels.hpp"
+
+namespace entroprod {
+
+// The recursions advance by blocks of this many steps and are examined in between.
+inline constexpr int block_steps = 16;
+
+template <class Real>
+const ProductionKernels<Real>& production_kernels();
+template <>
+inline const ProductionKernels<double>& production_kernels() {
+    return kernels().production;
+}
+template <>
+inline const ProductionKernels<Extended>& production_kernels() {
+    return kernels().production_extended;
+}
+
+template <class Real>
+WhitenedMachine<Real> whitened(const LinearGaussian& machine);
+template <>
+inline WhitenedMachine<double> whitened(const LinearGaussian& machine) {
+    return machine.whitened();
+}
+template <>
+inline WhitenedMachine<Extended> whitened(const LinearGaussian& machine) {
+    return machine.whitened_extended();
+}
+
+// Calls the poll about every 50 ms of work, whatever a step costs.
+class Meter {
+public:
+    Meter(const Poll& poll, double work_per_step)
+        : poll_(poll), steps_between_(std::max(1.0, 1e8 / work_per_step)) {}
+
+    void spend(int steps, std::int64_t done) {
+        spent_ += steps;
+        if (spent_ < steps_between_) return;
+        spent_ = 0.0;
+        if (poll_ && !poll_(done)) throw Interrupted();
+    }
+
+private:
+    const Poll& poll_;
+    double steps_between_;
+    double spent_ = 0.0;
+};
+
+// Rough number of multiplications of one step; double-double ones count for twenty.
+template <class Real>
+double work_per_step(int n, int m) {
+    const double weight = std::is_same_v<Real, double> ? 1.0 : 20.0;
+    return weight * (n + m) * n * (5.0 * n + 2.0 * m);
+}
+
+template <class Real>
+double largest(const Real* values, std::size_t size) {
+    double result = 0.0;
+    for (std::size_t i = 0; i < size; ++i) {
+        result = std::max(result, std::abs(to_double(values[i])));
+    }
+    return result;
+}
+
+template <class Real>
+double largest_difference(const Real* a, const Real* b, std::size_t size) {
+    double result = 0.0;
+    for (std::size_t i = 0; i < size; ++i) {
+        result = std::max(result, std::abs(to_double(a[i] - b[i])));
+    }
+    return result;
+}
+
+// Has a sequence of matrices stopped changing? It has if its changes over a block stay at rounding
+// level for as many blocks as a delay in the machine could hide a change, or if they are small and
+// have stopped falling, as rounding noise does.
+class ConvergenceTest {
+public:
+    ConvergenceTest(double roundoff, int n_states)
+        : tolerance_(16.0 * roundoff),
+          blocks_needed_(1 + (n_states + block_steps - 1) / block_steps) {}
+
+    // change: over the last block of steps, relative.
+    bool operator()(double change) {
+        quiet_blocks_ = change <= tolerance_ ? quiet_blocks_ + 1 : 0;
+        if (change < 0.5 * smallest_) {
+            smallest_ = change;
+            blocks_since_ = 0;
+        } else {
+            ++blocks_since_;
+        }
+        const bool stagnant = change <= 1e4 * tolerance_ && blocks_since_ >= 4 * patience_;
+        return quiet_blocks_ >= blocks_needed_ || stagnant;
+    }
+
+private:
+    static constexpr int patience_ = 64;
+    double tolerance_;
+    int blocks_needed_;
+    int quiet_blocks_ = 0;
+    double smallest_ = std::numeric_limits<double>::infinity();
+    int blocks_since_ = 0;
+};
+
+// Gamma, Omega and the dual covariance, and the terms of the last block of steps.
+template <class Real>
+class Recursion {
+public:
+    explicit Recursion(const WhitenedMachine<Real>& machine)
+        : machine_(machine),
+          size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
+          now_(3 * size_, Real(0.0)),
+          before_(3 * size_),
+          scratch_(scratch_size(machine.n_states, machine.n_outputs)),
+          advance_(production_kernels<Real>().advance(machine.n_states, machine.n_outputs)),
+          converged_(unit_roundoff<Real>, machine.n_states) {}
+
+    // At most block_steps. With covariances: see ProductionKernels.
+    const StepTerms<Real>* advance(int n_steps, const Real* covariances = nullptr,
+                                   std::ptrdiff_t stride = 0) {
+        before_ = now_;
+        const BackwardState<Real> state{now_.data(), now_.data() + size_, now_.data() + 2 * size_};
+        advance_(machine_, state, n_steps, covariances, stride, scratch_.data(), terms_);
+        for (int k = 0; k < n_steps; ++k) {
+            if (!std::isfinite(terms_[k].magnitude)) throw Overflow(n_done_ + k + 1);
+        }
+        n_done_ += n_steps;
+        return terms_;
+    }
+
+    // Whether further steps repeat the last one; to be asked once after each block.
+    bool converged() {
+        double change = 0.0;
+        for (int part = 0; part < 3; ++part) {
+            const Real* now = now_.data() + part * size_;
+            const double scale = largest(now, size_);
+            if (scale == 0.0) continue;
+            change = std::max(
+                change, largest_difference(now, before_.data() + part * size_, size_) / scale);
+        }
+        return converged_(change);
+    }
+
+private:
+    WhitenedMachine<Real> machine_;
+    std::size_t size_;
+    std::vector<Real> now_, before_, scratch_;
+    typename ProductionKernels<Real>::Advance advance_;
+    StepTerms<Real> terms_[block_steps];
+    ConvergenceTest converged_;
+    std::int64_t n_done_ = 0;
+};
+
+}  // namespace entroprod

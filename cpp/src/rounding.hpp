@@ -1,0 +1,109 @@
+// Estimates of the rounding error of entropy production in double precision.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "entroprod/matrix.hpp"
+#include "recursion.hpp"
+
+namespace entroprod {
+
+// Trace of Pi after n_steps steps, or of its limit: Pi_{2k} = Pi_k + A^k Pi_k (A^k)^T by the binary
+// digits of n_steps, and one plain step where a digit is 1.
+class CovarianceTrace {
+public:
+    explicit CovarianceTrace(const WhitenedMachine<double>& machine)
+        : machine_(machine),
+          n_(machine.n_states),
+          size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
+          sum_(machine.noise, machine.noise + size_),
+          power_(machine.transition, machine.transition + size_),
+          product_(size_),
+          transposed_(size_),
+          added_(size_) {}
+
+    double after(std::int64_t n_steps) {
+        int digit = 62;
+        while (digit > 0 && (n_steps >> digit) == 0) --digit;
+        while (--digit >= 0 && !doubled()) {
+            if ((n_steps >> digit) & 1) stepped();
+        }
+        double trace = 0.0;
+        for (int i = 0; i < n_; ++i) trace += sum_[static_cast<std::size_t>(i) * (n_ + 1)];
+        return trace;
+    }
+
+private:
+    // True where that has changed little: then more steps wouldn't change the estimate.
+    bool doubled() {
+        image_plus(power_.data(), sum_.data());
+        const bool settled = largest(added_.data(), size_) <= 1e-3 * largest(sum_.data(), size_);
+        multiply(n_, n_, n_, power_.data(), power_.data(), product_.data());
+        power_.swap(product_);
+        return settled;
+    }
+
+    void stepped() {
+        image_plus(machine_.transition, machine_.noise);
+        multiply(n_, n_, n_, power_.data(), machine_.transition, product_.data());
+        power_.swap(product_);
+    }
+
+    // sum -> first + a sum a^T
+    void image_plus(const double* a, const double* first) {
+        transpose(n_, n_, a, transposed_.data());
+        multiply(n_, n_, n_, a, sum_.data(), product_.data());
+        multiply(n_, n_, n_, product_.data(), transposed_.data(), added_.data());
+        for (std::size_t i = 0; i < size_; ++i) sum_[i] = first[i] + added_[i];
+    }
+
+    WhitenedMachine<double> machine_;
+    Extent<0> n_;
+    std::size_t size_;
+    std::vector<double> sum_, power_, product_, transposed_, added_;
+};
+
+// Estimate of the rounding error of a sum of steps. A step's own error is a few roundoffs of its
+// terms, more after a long memory; besides, X is a difference, and what it loses is amplified by
+// the covariance of the memory that it multiplies.
+class ErrorBound {
+public:
+    ErrorBound(const WhitenedMachine<double>& machine, double roundoff)
+        : machine_(machine),
+          roundoff_(roundoff),
+          emission_squared_(
+              inner_product(Extent<0>(machine.n_outputs) * Extent<0>(machine.n_states),
+                            machine.emission(), machine.emission())) {}
+
+    // memory_length: over how many steps rounding errors pile up.
+    template <class Real>
+    void add(const StepTerms<Real>* terms, int n_steps, double memory_length, double times = 1.0) {
+        double magnitude = 0.0;
+        double x_squared = 0.0;
+        double parts_squared = 0.0;
+        for (int k = 0; k < n_steps; ++k) {
+            magnitude += terms[k].magnitude;
+            x_squared += terms[k].x_squared;
+            parts_squared += terms[k].parts_squared + emission_squared_;
+        }
+        magnitude_ += times * magnitude * (4.0 + memory_length);
+        sensitivity_ += times * std::sqrt(x_squared * parts_squared);
+    }
+
+    double nats(std::int64_t n_steps) const {
+        return roundoff_ *
+               (magnitude_ + 8.0 * sensitivity_ * CovarianceTrace(machine_).after(n_steps));
+    }
+
+private:
+    WhitenedMachine<double> machine_;
+    double roundoff_;
+    double emission_squared_;
+    double magnitude_ = 0.0;
+    double sensitivity_ = 0.0;
+};
+
+}  // namespace entroprod

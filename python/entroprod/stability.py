@@ -1,0 +1,50 @@
+"""Eigenvalues, and whether rounding can tell them from the unit circle."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entroprod.arrays import FloatArray
+
+ComplexArray: TypeAlias = NDArray[np.complex128]
+
+
+def sorted_eigenvalues(matrix: FloatArray) -> ComplexArray:
+    """Eigenvalues by falling modulus, read-only."""
+    values = np.linalg.eigvals(matrix).astype(np.complex128)
+    values = values[np.argsort(-np.abs(values), kind="stable")]
+    values.flags.writeable = False
+    return values
+
+
+def marginal_eigenvalue(matrix: FloatArray) -> complex | None:
+    """Eigenvalue that rounding can't tell from one on or outside the unit circle, if any.
+
+    The error of a simple eigenvalue is eps |A| / |y^H x| with its normed eigenvectors (Golub and
+    Van Loan 2013, section 7.2.2); a double unit root, as of a trend, is known to about 1e-8 only.
+    """
+    values, right = np.linalg.eig(matrix)
+    epsilon = float(np.finfo(np.float64).eps)
+    size = float(np.linalg.norm(matrix))
+    try:
+        # With normed columns v_i of V, |y_i^H x_i| is 1 / |row i of V^-1|.
+        condition = np.linalg.norm(np.linalg.inv(right), axis=1)
+    except np.linalg.LinAlgError:  # defective to the last digit
+        condition = np.full(len(values), np.inf)
+    # A k-fold defective eigenvalue is off by no more than about eps^(1/k).
+    worst = (epsilon * max(size, 1.0)) ** (1.0 / len(values))
+    error = np.minimum(4.0 * epsilon * size * condition, worst)
+    marginal = np.flatnonzero(np.abs(values) + error >= 1.0)
+    if marginal.size == 0:
+        return None
+    return complex(values[marginal[np.argmax(np.abs(values[marginal]))]])
+
+
+def readable(value: complex) -> str:
+    """A number as text, without an imaginary part at rounding level."""
+    if abs(value.imag) <= 1e-12 * abs(value):
+        return f"{value.real:.10g}"
+    return f"{value.real:.6g}{value.imag:+.6g}j"
