@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rm -rf dist
-python -m build --wheel --outdir dist .
+python -m build --wheel --outdir dist --config-setting=build-dir=build/wheel .
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 python -m venv "$scratch/venv"

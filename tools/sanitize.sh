@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # C++ tests, then the Python tests, under the address and undefined-behaviour sanitizers. The
 # instrumented package goes to an environment of its own, which borrows the packages of the one that
-# `python` belongs to. Arguments go to pytest.
+# `python` belongs to. Arguments go to pytest: tools/sanitize.sh tests/test_trajectory.py
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compiler=${CXX:-c++}
@@ -25,6 +25,6 @@ python -m pip install --quiet --disable-pip-version-check --no-build-isolation -
 # Python leaks by design; the runtimes must come before everything that Python loads.
 export LD_PRELOAD="$("$compiler" -print-file-name=libasan.so):$("$compiler" -print-file-name=libstdc++.so)"
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export ENTROPROD_SANITIZED=1 PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1
 "$venv/bin/python" -c 'import entroprod; print("testing", entroprod.__file__)'
-"$venv/bin/python" -m pytest tests -p no:cacheprovider "$@"
+"$venv/bin/python" -m pytest -p no:cacheprovider -p no:benchmark "${@:-tests}"

@@ -15,12 +15,14 @@ from entroprod.production import (
     entropy_production_rate,
 )
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
+from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.trajectory import (
     MonteCarlo,
     StochasticEntropyProduction,
     monte_carlo,
     stochastic_entropy_production,
 )
+from entroprod.verification import Verification, verify
 
 __version__ = _version("entroprod")
 
@@ -29,12 +31,17 @@ __all__ = [
     "LinearGaussian",
     "MonteCarlo",
     "NumericalError",
+    "SeriesEntropyProduction",
     "StochasticEntropyProduction",
+    "Verification",
     "entropy_production",
     "entropy_production_curve",
     "entropy_production_rate",
+    "fit_var",
     "innovation_reversal_matrix",
     "monte_carlo",
     "reversal_norm_squared",
+    "series_entropy_production",
     "stochastic_entropy_production",
+    "verify",
 ]

@@ -31,7 +31,8 @@ def marginal_eigenvalue(matrix: FloatArray) -> complex | None:
     size = float(np.linalg.norm(matrix))
     try:
         # With normed columns v_i of V, |y_i^H x_i| is 1 / |row i of V^-1|.
-        condition = np.linalg.norm(np.linalg.inv(right), axis=1)
+        with np.errstate(over="ignore"):
+            condition = np.linalg.norm(np.linalg.inv(right), axis=1)
     except np.linalg.LinAlgError:  # defective to the last digit
         condition = np.full(len(values), np.inf)
     # A k-fold defective eigenvalue is off by no more than about eps^(1/k).

@@ -1,0 +1,1 @@
+"""Benchmarks: every claim of speed is a ratio of two times measured side by side in one run."""

@@ -1,0 +1,128 @@
+"""The same computations as one would write them with NumPy and SciPy, without entroprod's core.
+
+Written with care, as somebody would who knows NumPy: nothing in a Python loop that has a vectorised
+form, no matrix of Kronecker products, no explicit inverse of anything large.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.linalg import solve_discrete_are, solve_triangular
+
+import entroprod as ep
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def stacked_response(machine: ep.LinearGaussian, n_steps: int) -> FloatArray:
+    """(T m, T m) block Toeplitz H of y = H e: every row of blocks is a window of one strip."""
+    m = machine.n_outputs
+    strip = np.zeros((2 * n_steps - 1, m, m))
+    strip[n_steps - 1] = np.eye(m)
+    reach = machine.input_matrix
+    for lag in range(1, n_steps):
+        strip[n_steps - 1 - lag] = machine.output_matrix @ reach
+        reach = machine.transition @ reach
+    windows = sliding_window_view(strip, n_steps, axis=0)[::-1]
+    return windows.transpose(0, 1, 3, 2).reshape(n_steps * m, n_steps * m)
+
+
+def reversal_matrix(
+    machine: ep.LinearGaussian, n_steps: int, *, triangular: bool = False
+) -> FloatArray:
+    """(T m, T m) whitened H^-1 J H, [S26]_ eq 61, by ``numpy.linalg.solve``.
+
+    With ``triangular`` by SciPy's triangular solver, which NumPy doesn't have.
+    """
+    m = machine.n_outputs
+    width = n_steps * m
+    response = stacked_response(machine, n_steps)
+    reversed_response = response.reshape(n_steps, m, width)[::-1].reshape(width, width)
+    if triangular:
+        dense: npt.NDArray[Any] = solve_triangular(
+            response, reversed_response, lower=True, unit_diagonal=True, check_finite=False
+        )
+    else:
+        dense = np.linalg.solve(response, reversed_response)
+    factor = np.linalg.cholesky(machine.innovation_cov)
+    rows = np.linalg.inv(factor) @ dense.reshape(n_steps, m, width)
+    whitened: FloatArray = (rows.reshape(-1, m) @ factor).reshape(width, width)
+    return whitened
+
+
+def entropy_production(
+    machine: ep.LinearGaussian, n_steps: int, *, triangular: bool = False
+) -> float:
+    """S_y in nats, [S26]_ eq 71: half of (the squared norm of that matrix minus T m)."""
+    dense = reversal_matrix(machine, n_steps, triangular=triangular)
+    flat = dense.ravel()
+    return float(flat @ flat - len(dense)) / 2
+
+
+def entropy_production_rate(machine: ep.LinearGaussian, n_points: int) -> float:
+    """Nats per step: the spectral formula by the trapezoid rule, all frequencies at once."""
+    n, m = machine.n_states, machine.n_outputs
+    turn = np.exp(2j * np.pi * np.arange(n_points) / n_points)
+    resolvent = turn[:, None, None] * np.eye(n) - machine.transition
+    inputs = np.broadcast_to(machine.input_matrix.astype(complex), (n_points, n, m))
+    response = np.eye(m) + machine.output_matrix @ np.linalg.solve(resolvent, inputs)
+    density = response @ machine.innovation_cov @ response.conj().transpose(0, 2, 1)
+    product = np.linalg.solve(density.transpose(0, 2, 1), density)
+    return float(np.mean(np.trace(product, axis1=1, axis2=2).real) - m) / 2
+
+
+def monte_carlo(
+    machine: ep.LinearGaussian, n_steps: int, n_paths: int, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Mean of sigma, its standard error, mean of e^-sigma: a loop over time on (N, m) arrays."""
+    n, m = machine.n_states, machine.n_outputs
+    state_t, input_t, output_t = (
+        np.ascontiguousarray(matrix.T)
+        for matrix in (machine.state_matrix, machine.input_matrix, machine.output_matrix)
+    )
+    factor = np.linalg.cholesky(machine.innovation_cov)
+    factor_t, inverse_t = np.ascontiguousarray(factor.T), np.linalg.inv(factor).T.copy()
+    y = np.empty((n_steps, n_paths, m))
+    sigma = np.zeros(n_paths)
+    memory = np.zeros((n_paths, n))
+    for t in range(n_steps):
+        noise = rng.standard_normal((n_paths, m))
+        sigma -= np.einsum("ni,ni->n", noise, noise)
+        y[t] = memory @ output_t + noise @ factor_t
+        memory = memory @ state_t + y[t] @ input_t
+    memory = np.zeros((n_paths, n))
+    for t in reversed(range(n_steps)):
+        innovation = (y[t] - memory @ output_t) @ inverse_t
+        sigma += np.einsum("ni,ni->n", innovation, innovation)
+        memory = memory @ state_t + y[t] @ input_t
+    sigma /= 2
+    error = sigma.std(ddof=1) / np.sqrt(n_paths)
+    return float(sigma.mean()), float(error), float(np.exp(-sigma).mean())
+
+
+def statsmodels_filter(
+    transition: FloatArray,
+    emission: FloatArray,
+    process_cov: FloatArray,
+    obs_cov: FloatArray,
+    sequence: FloatArray,
+) -> Any:
+    """A Kalman filter of statsmodels that begins in its steady state, with (T, m) data bound.
+
+    Raises ImportError without statsmodels.
+    """
+    from statsmodels.tsa.statespace.kalman_filter import KalmanFilter
+
+    n_states = len(transition)
+    kalman = KalmanFilter(k_endog=len(emission), k_states=n_states)
+    kalman["transition"], kalman["design"] = transition, emission
+    kalman["selection"] = np.eye(n_states)
+    kalman["state_cov"], kalman["obs_cov"] = process_cov, obs_cov
+    prediction_cov = solve_discrete_are(transition.T, emission.T, process_cov, obs_cov)
+    kalman.initialize_known(np.zeros(n_states), prediction_cov)
+    kalman.bind(np.ascontiguousarray(sequence))
+    return kalman

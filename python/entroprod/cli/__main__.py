@@ -1,0 +1,5 @@
+"""``python -m entroprod.cli`` is the same as ``entroprod``."""
+
+from entroprod.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""``entroprod verify``: every law that applies to a machine, for people and for pipelines."""
+
+from __future__ import annotations
+
+import typer
+
+import entroprod as ep
+from entroprod.cli import options, report
+from entroprod.cli.exit_codes import DISAGREEMENT
+from entroprod.cli.kalman import describe_machine
+from entroprod.cli.machine_input import MachineSource, takes_machine
+from entroprod.laws import LawResult
+from entroprod.verification import Verification
+from entroprod.verification import verify as run_verification
+
+MARKS = {True: "passed", False: "FAILED", None: "skipped"}
+
+
+@takes_machine
+def verify(
+    source: MachineSource,
+    n_steps: options.Steps = 50,
+    n_paths: options.Paths = 20_000,
+    seed: options.RepeatableSeed = 0,
+    json: options.Json = False,
+) -> None:
+    """Test every law that applies to a linear-Gaussian machine, and exact against sampled values.
+
+    The exit code is 0 if all laws hold, 1 if one fails, 2 for an error: made for pipelines.
+
+    For example:
+
+    - entroprod verify machine.npz
+    - entroprod verify machine.json --n-steps 200 --n-paths 100000 --json > report.json
+    """
+    machine = source.read()
+    with report.progress_bar("Testing the laws"):
+        verification = run_verification(machine, n_steps=n_steps, n_paths=n_paths, rng=seed)
+    if json:
+        report.print_json("verify", verification.to_dict())
+    else:
+        _print(machine, verification)
+    if not verification.passed:
+        raise typer.Exit(DISAGREEMENT)
+
+
+def _print(machine: ep.LinearGaussian, verification: Verification) -> None:
+    n_tested = len(verification.laws) - len(verification.skipped)
+    rows = [
+        report.Row("Machine", describe_machine(machine)),
+        report.Row(
+            "Tested with",
+            f"{verification.n_steps:,} steps, {verification.n_paths:,} paths, "
+            f"seed {verification.seed}",
+        ),
+    ]
+    report.print_rows(rows)
+    report.print_heading("Laws, each with its residual and what rounding or sampling may produce")
+    report.print_rows([_law_row(law) for law in verification.laws])
+    if verification.passed:
+        report.print_heading(f"All {n_tested} laws hold ({len(verification.skipped)} skipped).")
+    else:
+        report.print_heading(f"{len(verification.failures)} of {n_tested} laws do NOT hold.")
+
+
+def _law_row(law: LawResult) -> report.Row:
+    label = f"{MARKS[law.passed]}  {law.name}"
+    if law.skipped:
+        return report.Row(label, "", law.reason)
+    relation = "<=" if law.passed else "> "
+    return report.Row(label, f"{law.residual:.1e} {relation} {law.tolerance:.1e}", law.statement)

@@ -1,0 +1,132 @@
+"""What a law is, and what testing one gives: a residual, a tolerance, and why that tolerance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from entroprod.errors import NumericalError
+
+if TYPE_CHECKING:
+    from entroprod.laws.case import Case
+
+# A law whose tolerance exceeds this part of the quantity itself says nothing: it is reported as
+# skipped, with the reason, rather than as passed.
+DECISIVE = 1e-2
+
+
+class NotApplicable(Exception):
+    """Raised inside a law that does not apply to a machine; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How far a law is from holding, in the law's own unit.
+
+    Attributes
+    ----------
+    residual : float
+        Distance from the law, 0 where it holds exactly.
+    tolerance : float
+        What rounding, or sampling, alone may produce for this machine.
+    scale : float
+        Natural size of the quantity.
+    decisive : float
+        The part of ``scale`` that the tolerance must not exceed for the law to say anything.
+    """
+
+    residual: float
+    tolerance: float
+    scale: float = math.inf
+    decisive: float = DECISIVE
+
+
+@dataclass(frozen=True)
+class LawResult:
+    """One law, tested on one machine.
+
+    Attributes
+    ----------
+    name : str
+        Short identifier, the same for every machine.
+    statement : str
+        The law in one line.
+    residual, tolerance : float
+        The law counts as kept when the residual is at most the tolerance; NaN when skipped.
+    reason : str
+        Why this tolerance; for a skipped law, why it was skipped.
+    passed : bool or None
+        None when the law was skipped.
+
+    Examples
+    --------
+    >>> from entroprod.laws import LawResult
+    >>> LawResult("trace", "tr R = tr J", 1e-15, 1e-13, "rounding", True).skipped
+    False
+    """
+
+    name: str
+    statement: str
+    residual: float
+    tolerance: float
+    reason: str
+    passed: bool | None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the law did not apply, or could not be decided, for this machine."""
+        return self.passed is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-ready: a skipped law has None for its residual and tolerance."""
+        fields = asdict(self)
+        if self.skipped:
+            fields |= {"residual": None, "tolerance": None}
+        return fields
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law by name: its statement, why its tolerance is what it is, and how it is measured."""
+
+    name: str
+    statement: str
+    why: str
+    measure: Callable[[Case], Measurement]
+
+    def __call__(self, case: Case) -> LawResult:
+        """Test the law on one case; a law that does not apply is skipped, with the reason."""
+        try:
+            found = self.measure(case)
+        except NotApplicable as reason:
+            return self._skip(str(reason))
+        except NumericalError as error:
+            return self._skip(f"a quantity it needs cannot be computed: {error}")
+        if not found.tolerance <= found.decisive * found.scale:
+            return self._skip(
+                f"undecidable: rounding or sampling alone may reach {found.tolerance:.1e} where "
+                f"the quantity itself is {found.scale:.1e}"
+            )
+        # A NaN residual compares false and so fails, as it should.
+        return LawResult(
+            name=self.name,
+            statement=self.statement,
+            residual=found.residual,
+            tolerance=found.tolerance,
+            reason=self.why,
+            passed=bool(found.residual <= found.tolerance),
+        )
+
+    def _skip(self, reason: str) -> LawResult:
+        return LawResult(self.name, self.statement, math.nan, math.nan, reason, None)
+
+
+def law(statement: str, why: str) -> Callable[[Callable[[Case], Measurement]], Law]:
+    """Turn a function that measures a case into a ``Law`` named after the function."""
+
+    def named(measure: Callable[[Case], Measurement]) -> Law:
+        return Law(measure.__name__, statement, why, measure)
+
+    return named

@@ -1,0 +1,22 @@
+"""Laws of the machine object: copies are equal, and equal machines are interchangeable."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+from entroprod.laws.case import Case
+from entroprod.laws.law import Measurement, law
+from entroprod.linear_gaussian import LinearGaussian
+
+
+@law("rebuilt, copied and pickled machines are equal and hash alike", "none: equal means identical")
+def round_trips(case: Case) -> Measurement:
+    """Copies that differ from the machine."""
+    machine = case.machine
+    rebuilt = LinearGaussian(
+        machine.state_matrix, machine.input_matrix, machine.output_matrix, machine.innovation_cov
+    )
+    copies = (rebuilt, copy.deepcopy(machine), pickle.loads(pickle.dumps(machine)))
+    different = sum(other != machine or hash(other) != hash(machine) for other in copies)
+    return Measurement(float(different), 0.0)

@@ -1,0 +1,183 @@
+"""The laws of entropy production as assertions: what ``entroprod.verify`` reports, these raise.
+
+Every check takes a machine and keyword settings, raises AssertionError with residual, tolerance and
+reason when the law is broken, and returns the ``LawResult``. A law that does not apply to the
+machine returns a result whose ``passed`` is None: assert on ``skipped`` where that matters.
+"""
+
+from __future__ import annotations
+
+from entroprod.laws import LAWS, Case, LawResult
+from entroprod.linear_gaussian import LinearGaussian
+
+# Enough for the structure of a sequence to show, few enough for hundreds of random machines.
+N_STEPS = 12
+N_PATHS = 4000
+SEED = 0
+
+_BY_NAME = {law.name: law for law in LAWS}
+
+
+def check_law(
+    name: str,
+    machine: LinearGaussian,
+    *,
+    n_steps: int = N_STEPS,
+    n_paths: int = N_PATHS,
+    seed: int = SEED,
+) -> LawResult:
+    """Assert one law by its name, as listed in the report of ``entroprod.verify``.
+
+    Examples
+    --------
+    >>> import entroprod as ep
+    >>> from entroprod.testing import check_law
+    >>> machine = ep.LinearGaussian.from_var([[[0.5, 0.3], [0.0, 0.4]]], [[1, 0], [0, 1]])
+    >>> check_law("involution", machine, n_steps=7).passed
+    True
+    """
+    if name not in _BY_NAME:
+        raise KeyError(f"no law {name!r}; there are {', '.join(_BY_NAME)}")
+    result = _BY_NAME[name](Case(machine, n_steps, n_paths, seed))
+    if result.passed is False:
+        # Raised, not asserted: a check must hold under python -O, too.
+        raise AssertionError(
+            f"{result.name} is broken for {machine!r}: {result.statement}; residual "
+            f"{result.residual:.3e} exceeds {result.tolerance:.3e} ({result.reason})"
+        )
+    return result
+
+
+def check_involution(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """R R = I for the whitened innovation reversal matrix."""
+    return check_law("involution", machine, n_steps=n_steps)
+
+
+def check_trace_of_reversal(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """tr R = m for odd T, 0 for even T."""
+    return check_law("trace_of_reversal", machine, n_steps=n_steps)
+
+
+def check_paired_singular_values(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """Singular values of R come in pairs (s, 1/s)."""
+    return check_law("paired_singular_values", machine, n_steps=n_steps)
+
+
+def check_antisymmetric_part(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """S_y = |R - R^T|^2 / 4."""
+    return check_law("antisymmetric_part", machine, n_steps=n_steps)
+
+
+def check_norm_squared(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """|R|^2 = T m + 2 S_y, with R formed and with R never formed."""
+    return check_law("norm_squared", machine, n_steps=n_steps)
+
+
+def check_rows_of_reversal(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """Per-step values are half of (squared rows of R - m)."""
+    return check_law("rows_of_reversal", machine, n_steps=n_steps)
+
+
+def check_non_negative(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """S_y(T) >= 0, total and curve."""
+    return check_law("non_negative", machine, n_steps=n_steps)
+
+
+def check_curve(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """The curve at T is the total at T; S_y(1) = 0."""
+    return check_law("curve_is_totals", machine, n_steps=n_steps)
+
+
+def check_per_step_adds_up(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """Per-step values add up to the total."""
+    return check_law("per_step_adds_up", machine, n_steps=n_steps)
+
+
+def check_stated_rounding_error(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """Double precision is as near to extended precision as it states."""
+    return check_law("stated_rounding_error", machine, n_steps=n_steps)
+
+
+def check_state_basis(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """S_y does not depend on the basis of the state."""
+    return check_law("state_basis", machine, n_steps=n_steps)
+
+
+def check_output_basis(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """S_y does not depend on the basis of the output."""
+    return check_law("output_basis", machine, n_steps=n_steps)
+
+
+def check_rate_is_spectral(machine: LinearGaussian) -> LawResult:
+    """The rate is an integral over the spectrum, without cancellation."""
+    return check_law("rate_is_spectral", machine)
+
+
+def check_rate_is_slope(machine: LinearGaussian) -> LawResult:
+    """The rate is the slope of S_y(T) past the transient."""
+    return check_law("rate_is_slope", machine)
+
+
+def check_scalar_output(machine: LinearGaussian) -> LawResult:
+    """One output: the rate is zero."""
+    return check_law("scalar_output", machine)
+
+
+def check_symmetric_var(machine: LinearGaussian) -> LawResult:
+    """VAR(1) with symmetric coefficients times noise: the rate is zero."""
+    return check_law("symmetric_var", machine)
+
+
+def check_log_prob(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """log_prob is the dense multivariate normal's, step by step."""
+    return check_law("log_prob_is_dense", machine, n_steps=n_steps)
+
+
+def check_sigma_is_a_difference(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """sigma is the difference of two sums of log_prob."""
+    return check_law("sigma_is_a_difference", machine, n_steps=n_steps)
+
+
+def check_sigma_is_quadratic(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """sigma = e^T (R^T R - I) e / 2 for whitened innovations e."""
+    return check_law("sigma_is_quadratic", machine, n_steps=n_steps)
+
+
+def check_mean_of_sigma(
+    machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
+) -> LawResult:
+    """The Monte-Carlo mean is S_y within five standard errors."""
+    return check_law("mean_of_sigma", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
+
+
+def check_variance_of_sigma(
+    machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
+) -> LawResult:
+    """The Monte-Carlo variance is sum (mu - 1)^2 / 2 within five standard errors."""
+    return check_law("variance_of_sigma", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
+
+
+def check_fluctuation_theorem(
+    machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
+) -> LawResult:
+    """E[exp(-sigma)] = 1 within five standard errors, where its variance is finite."""
+    return check_law("fluctuation_theorem", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
+
+
+def check_half_way_fluctuation(
+    machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
+) -> LawResult:
+    """E[exp(-sigma/2)] against its closed form within five standard errors."""
+    return check_law("half_way_fluctuation", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
+
+
+def check_threads(
+    machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
+) -> LawResult:
+    """The number of threads changes no bit."""
+    return check_law("threads_do_not_matter", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
+
+
+def check_round_trips(machine: LinearGaussian) -> LawResult:
+    """Rebuilt, copied and pickled machines are equal and hash alike."""
+    return check_law("round_trips", machine)

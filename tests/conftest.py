@@ -1,0 +1,21 @@
+"""Settings of the whole test suite.
+
+Hypothesis runs from a fixed seed, so that a run says something about the code and not about luck;
+``HYPOTHESIS_PROFILE=explore pytest tests/laws`` looks for new counterexamples instead.
+"""
+
+from __future__ import annotations
+
+import os
+
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:  # test_smoke.py must run where only the wheel and pytest are installed
+    pass
+else:
+    # No deadlines: a first call loads the core, and shared machines stall. Several matrices per
+    # machine make examples large, which is no defect of the strategies.
+    _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("ci", derandomize=True, max_examples=25, **_common)
+    settings.register_profile("explore", max_examples=400, print_blob=True, **_common)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -1,0 +1,132 @@
+"""Pictures: they show what the results say, and touch no global state."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from matplotlib.figure import Figure
+
+import entroprod as ep
+from entroprod import plot
+
+MACHINE = ep.LinearGaussian.from_state_space(
+    [[0.8, 0.3], [0.0, 0.5]], [[1.0, 0.5], [0.0, 1.0]], np.eye(2), np.eye(2)
+)
+
+
+def draw(figure: Figure, kind: str = "png") -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format=kind)
+    return stream.getvalue()
+
+
+def test_curve_shows_the_values() -> None:
+    values = ep.entropy_production_curve(MACHINE, 20)
+    sampled = [ep.monte_carlo(MACHINE, n_steps, 100, rng=0) for n_steps in (5, 10)]
+    rate = ep.entropy_production_rate(MACHINE)
+    figure = plot.curve(values, monte_carlo=sampled, rate=rate, title="two states")
+    (axes,) = figure.axes
+    exact = axes.lines[0]
+    np.testing.assert_array_equal(exact.get_xdata(), np.arange(1, 21))
+    np.testing.assert_array_equal(exact.get_ydata(), values)
+    (dots,) = [line for line in axes.lines if np.size(line.get_xdata()) == 2]
+    np.testing.assert_array_equal(dots.get_ydata(), [each.mean for each in sampled])
+    assert axes.get_title(loc="left") == "two states"
+    assert "nats" in axes.get_ylabel()
+    assert draw(figure).startswith(b"\x89PNG")
+
+
+def test_rate_line_ends_at_the_last_point() -> None:
+    values = ep.entropy_production_curve(MACHINE, 20)
+    rate = ep.entropy_production_rate(MACHINE)
+    line = plot.curve(values, rate=rate).axes[0].lines[-1]
+    heights = np.asarray(line.get_ydata())
+    assert heights[-1] == values[-1]
+    np.testing.assert_allclose(np.diff(heights), rate, rtol=1e-10)
+
+
+@pytest.mark.parametrize("values", [[], [[1.0, 2.0]], 1.0])
+def test_curve_refuses_other_shapes(values: object) -> None:
+    with pytest.raises(ValueError, match="values"):
+        plot.curve(values)  # type: ignore[arg-type]
+
+
+def test_one_step() -> None:
+    assert draw(plot.curve([0.0], rate=0.1)).startswith(b"\x89PNG")
+
+
+def test_per_step_shows_the_values() -> None:
+    result = ep.entropy_production(MACHINE, 20)
+    figure = plot.per_step(result)
+    np.testing.assert_array_equal(figure.axes[0].lines[-1].get_ydata(), result.per_step)
+    assert draw(figure, "svg").startswith(b"<?xml")
+
+
+def test_sigma_histogram_areas() -> None:
+    result = ep.monte_carlo(MACHINE, 5, 2000, rng=0, keep_sigma=True)
+    figure = plot.sigma_histogram(result)
+    areas = []
+    for patch in figure.axes[0].patches:
+        heights, edges, _ = patch.get_data()  # type: ignore[attr-defined]
+        areas.append(float(np.sum(heights * np.diff(edges))))
+    assert areas[0] == pytest.approx(1.0, rel=1e-12)
+    assert areas[1] == pytest.approx(result.fluctuation_mean, rel=1e-10)
+
+
+def test_sigma_histogram_of_equal_values() -> None:
+    result = ep.monte_carlo(MACHINE, 1, 100, rng=0, keep_sigma=True)
+    assert draw(plot.sigma_histogram(result)).startswith(b"\x89PNG")
+
+
+def test_sigma_must_have_been_kept() -> None:
+    with pytest.raises(ValueError, match="keep_sigma"):
+        plot.sigma_histogram(ep.monte_carlo(MACHINE, 5, 100, rng=0))
+
+
+def test_series_rate_shows_all_surrogates() -> None:
+    pytest.importorskip("statsmodels")
+    from entroprod.series import series_entropy_production
+
+    table = MACHINE.sample(150, 1, rng=0)[0]
+    result = series_entropy_production(table, n_bootstrap=20, n_surrogates=50, rng=0)
+    figure = plot.series_rate(result, title="a table")
+    (axes,) = figure.axes
+    counts, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
+    assert counts.sum() == len(result.null_rates)
+    assert edges[0] <= result.null_rates.min()
+    assert edges[-1] >= result.null_rates.max()
+    interval = axes.lines[-1]
+    np.testing.assert_array_equal(interval.get_xdata(), result.interval)
+    assert draw(figure).startswith(b"\x89PNG")
+
+
+def test_draws_into_given_axes() -> None:
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    assert plot.curve([0.0, 1.0], axes=left) is figure
+    assert plot.per_step(ep.entropy_production(MACHINE, 3), axes=right) is figure
+
+
+def test_no_pyplot_and_no_missing_display() -> None:
+    code = (
+        "import sys\n"
+        "from entroprod import plot\n"
+        "plot.curve([0.0, 1.0]).savefig(__import__('io').BytesIO())\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_missing_extra() -> None:
+    code = "import sys\nsys.modules['matplotlib'] = None\nimport entroprod.plot\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert 'pip install "entroprod[plot]"' in done.stderr
