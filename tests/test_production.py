@@ -139,7 +139,7 @@ def test_many_steps_continue_the_line(n_steps: int) -> None:
     assert total == pytest.approx(start + rate * (n_steps - 1000), rel=RELATIVE)
 
 
-@pytest.mark.parametrize("period", [2, 12, 17, 60])
+@pytest.mark.parametrize("period", [2, 7, 12, 17])
 def test_a_delay_is_not_taken_for_convergence(period: int) -> None:
     # It leaves the recursions still for as many steps. The machine is as many interleaved
     # first-order autoregressions, each of its share of the steps.
@@ -147,7 +147,7 @@ def test_a_delay_is_not_taken_for_convergence(period: int) -> None:
     coefficients[-1] = [[0.5, 0.3], [-0.2, 0.4]]
     machine = LinearGaussian.from_var(coefficients, np.eye(2))
     part = LinearGaussian.from_var(coefficients[-1:], np.eye(2))
-    for cycles in (1, 2, 7, 40):
+    for cycles in (1, 2, 7, 25):
         expected = period * float(oracles.exact_total(part, cycles))
         total = ep.entropy_production(machine, period * cycles).total
         assert total == pytest.approx(expected, rel=RELATIVE, abs=FLOOR)

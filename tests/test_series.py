@@ -279,9 +279,10 @@ def test_reversible_tables_are_rejected_at_the_nominal_rate(make: Any) -> None:
 
 
 def test_irreversible_tables_are_rejected() -> None:
-    p = p_values(lambda seed, n: rows_of(ROTATION, n, seed), 15, 200)
-    # Noncentrality T rate / 2 = 18 with one degree of freedom: power 0.988 at 5 %.
-    power = stats.ncx2.sf(stats.chi2.isf(0.05, 1), 1, 200 * 0.18 / 2)
+    n_rows = 40
+    p = p_values(lambda seed, n: rows_of(ROTATION, n, seed), 40, n_rows)
+    # T rate / 2 is noncentral chi-square with one degree of freedom; rate = 0.36 / 0.66.
+    power = stats.ncx2.sf(stats.chi2.isf(0.05, 1), 1, n_rows * 0.36 / 0.66 / 2)
     assert (p <= 0.05).sum() >= stats.binom.ppf(CHANCE, len(p), power)
 
 

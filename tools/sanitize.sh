@@ -4,13 +4,10 @@
 # `python` belongs to. Arguments go to pytest: tools/sanitize.sh tests/test_trajectory.py
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
 compiler=${CXX:-c++}
 packages=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 venv=$PWD/build/sanitize-venv
-
-cmake --preset sanitize --log-level=WARNING
-cmake --build --preset sanitize
-ctest --preset sanitize
 
 if [ ! -x "$venv/bin/python" ]; then python -m venv --without-pip "$venv"; fi
 own=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -18,9 +15,11 @@ echo "$packages" >"$own/borrowed.pth"
 rm -rf "$own/entroprod"
 python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --upgrade \
     --target "$own" --config-settings=build-dir=build/sanitize-module \
-    --config-settings=cmake.build-type=RelWithDebInfo \
-    --config-settings=install.strip=false \
-    --config-settings=cmake.define.ENTROPROD_SANITIZE=ON .
+    --config-settings=cmake.build-type=Sanitize --config-settings=install.strip=false \
+    --config-settings=cmake.define.CMAKE_CXX_FLAGS_SANITIZE="-O1 -g" \
+    --config-settings=cmake.define.ENTROPROD_SANITIZE=ON \
+    --config-settings=cmake.define.ENTROPROD_BUILD_TESTS=ON .
+ctest --test-dir build/sanitize-module --output-on-failure
 
 # Python leaks by design; the runtimes must come before everything that Python loads.
 export LD_PRELOAD="$("$compiler" -print-file-name=libasan.so):$("$compiler" -print-file-name=libstdc++.so)"

@@ -55,12 +55,30 @@ struct PathState<0, 0> {
     }
 };
 
+// C, F and G; for fixed sizes a local copy, which stores to paths can't alias, so that the
+// compiler loads each number once and not at every step.
+template <int N, int M>
+struct Coefficients {
+    double emission[M * N], filter[N * N], input[N * M];
+    explicit Coefficients(const WhitenedMachine<double>& machine) {
+        for (int i = 0; i < M * N; ++i) emission[i] = machine.emission()[i];
+        for (int i = 0; i < N * N; ++i) filter[i] = machine.filter()[i];
+        for (int i = 0; i < N * M; ++i) input[i] = machine.input[i];
+    }
+};
+template <>
+struct Coefficients<0, 0> {
+    const double *emission, *filter, *input;
+    explicit Coefficients(const WhitenedMachine<double>& machine)
+        : emission(machine.emission()), filter(machine.filter()), input(machine.input) {}
+};
+
 // h -> F h + G y
 template <int N, int M>
-ENTROPROD_INLINE void absorb(Extent<N> n, Extent<M> m, const WhitenedMachine<double>& machine,
+ENTROPROD_INLINE void absorb(Extent<N> n, Extent<M> m, const Coefficients<N, M>& machine,
                              PathState<N, M>& state) {
     for (int i = 0; i < n; ++i) state.next[i] = spread(0.0);
-    add_product<1>(n, n, machine.filter(), n, state.memory, state.next);
+    add_product<1>(n, n, machine.filter, n, state.memory, state.next);
     add_product<1>(n, m, machine.input, m, state.output, state.next);
     for (int i = 0; i < n; ++i) state.memory[i] = state.next[i];
 }
@@ -85,6 +103,7 @@ void generate(const WhitenedMachine<double>& machine, std::int64_t n_steps, doub
     const Extent<N> n(machine.n_states);
     const Extent<M> m(machine.n_outputs);
     PathState<N, M> state(scratch, n, m);
+    const Coefficients<N, M> coefficients(machine);
     load_packs(n, memory, state.memory);
     for (std::int64_t done = 0; done < n_steps; done += steps_between_totals) {
         const std::int64_t end =
@@ -94,9 +113,9 @@ void generate(const WhitenedMachine<double>& machine, std::int64_t n_steps, doub
             double* step = steps + t * m * pack_lanes;
             load_packs(m, step, state.output);
             for (int i = 0; i < m; ++i) sum = sum + state.output[i] * state.output[i];
-            add_product<1>(m, n, machine.emission(), n, state.memory, state.output);
+            add_product<1>(m, n, coefficients.emission, n, state.memory, state.output);
             store_packs(m, state.output, step);
-            absorb(n, m, machine, state);
+            absorb(n, m, coefficients, state);
         }
         store(squares, load(squares) + sum);
     }
@@ -113,6 +132,7 @@ void filter(const WhitenedMachine<double>& machine, std::int64_t n_steps, int di
     const Extent<N> n(machine.n_states);
     const Extent<M> m(machine.n_outputs);
     PathState<N, M> state(scratch, n, m);
+    const Coefficients<N, M> coefficients(machine);
     load_packs(n, memory, state.memory);
     const std::int64_t first = direction > 0 ? 0 : n_steps - 1;
     for (std::int64_t done = 0; done < n_steps; done += steps_between_totals) {
@@ -125,13 +145,13 @@ void filter(const WhitenedMachine<double>& machine, std::int64_t n_steps, int di
             Pack square = spread(0.0);
             for (int i = 0; i < m; ++i) {
                 Pack innovation[1] = {state.output[i]};
-                add_product<-1>(Extent<1>(1), n, machine.emission() + i * n, n, state.memory,
+                add_product<-1>(Extent<1>(1), n, coefficients.emission + i * n, n, state.memory,
                                 innovation);
                 square = square + innovation[0] * innovation[0];
             }
             if (step_squares != nullptr) store(step_squares + k * pack_lanes, square);
             sum = sum + square;
-            absorb(n, m, machine, state);
+            absorb(n, m, coefficients, state);
         }
         store(squares, load(squares) + sum);
     }

@@ -33,6 +33,15 @@ using BitsRegister = std::uint64_t __attribute__((vector_size(register_bytes)));
 template <class Register>
 struct PackOf {
     Register part[pack_registers];
+
+    PackOf() = default;
+    // Register by register: GCC copies larger structs in 16-byte pieces, and a 32-byte load of what
+    // two 16-byte stores have just written has to wait for both.
+    ENTROPROD_INLINE PackOf(const PackOf& other) { *this = other; }
+    ENTROPROD_INLINE PackOf& operator=(const PackOf& other) {
+        for (int i = 0; i < pack_registers; ++i) part[i] = other.part[i];
+        return *this;
+    }
 };
 using Pack = PackOf<DoubleRegister>;
 using BitPack = PackOf<BitsRegister>;
@@ -63,24 +72,31 @@ ENTROPROD_INLINE BitPack shift_right(BitPack a) {
     return a;
 }
 
+// Subtracting 0 changes no number, so no instruction is spent on it; adding 0 would change -0.
 ENTROPROD_INLINE Pack spread(double value) {
     Pack result;
-    for (auto& part : result.part) part = DoubleRegister{} + value;
+    for (auto& part : result.part) part = value - DoubleRegister{};
     return result;
 }
 ENTROPROD_INLINE BitPack spread(std::uint64_t value) {
     BitPack result;
-    for (auto& part : result.part) part = BitsRegister{} + value;
+    for (auto& part : result.part) part = value | BitsRegister{};
     return result;
 }
 
 ENTROPROD_INLINE Pack load(const double* from) {
     Pack result;
-    std::memcpy(&result, from, sizeof(result));
+    for (auto& part : result.part) {
+        std::memcpy(&part, from, sizeof(part));
+        from += register_lanes;
+    }
     return result;
 }
 ENTROPROD_INLINE void store(double* to, const Pack& value) {
-    std::memcpy(to, &value, sizeof(value));
+    for (const auto& part : value.part) {
+        std::memcpy(to, &part, sizeof(part));
+        to += register_lanes;
+    }
 }
 
 ENTROPROD_INLINE BitPack bits_of(const Pack& a) {

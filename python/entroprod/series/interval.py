@@ -62,7 +62,7 @@ def rate_interval(
         return tail - float(stats.ncx2.cdf(value, degrees, noncentrality)) / none
 
     low = 0.0 if stats.chi2.sf(value, degrees) >= tail else _root(excess, value)
-    return scale * low, scale * _root(shortfall, value)
+    return float(scale * low), float(scale * _root(shortfall, value))
 
 
 def _root(rising: Callable[[float], float], guess: float) -> float:
