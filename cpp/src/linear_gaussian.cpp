@@ -1,49 +1,79 @@
 #include "entroprod/linear_gaussian.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <stdexcept>
 
 #include "entroprod/matrix.hpp"
+#include "simd/kernels.hpp"
 
 namespace entroprod {
 namespace {
 
 using Dynamic = Extent<0>;
 
-// S = L L^T; false if S isn't positive definite.
-template <class Real>
-bool factor_cholesky(int m, const double* s, std::vector<Real>& lower) {
-    lower.assign(static_cast<std::size_t>(m) * m, Real(0.0));
+// S = L L^T; throws if S isn't positive definite.
+std::vector<Extended> factor_cholesky(int m, const std::vector<double>& s) {
+    std::vector<Extended> lower(s.size(), Extended(0.0));
     for (int j = 0; j < m; ++j) {
         for (int i = j; i < m; ++i) {
-            Real rest = Real(s[i * m + j]);
+            Extended rest = s[i * m + j];
             for (int k = 0; k < j; ++k) rest -= lower[i * m + k] * lower[j * m + k];
             if (i > j) {
                 lower[i * m + j] = rest / lower[j * m + j];
-            } else if (to_double(rest) > 0.0) {
+            } else if (rest.high > 0.0) {
                 lower[j * m + j] = square_root(rest);
             } else {
-                return false;
+                throw std::invalid_argument("the innovation covariance is not positive definite");
             }
         }
     }
-    return true;
+    return lower;
 }
 
-template <class Real>
-std::vector<Real> invert_lower(int m, const std::vector<Real>& lower) {
-    std::vector<Real> inverse(static_cast<std::size_t>(m) * m, Real(0.0));
+std::vector<Extended> invert_lower(int m, const std::vector<Extended>& lower) {
+    std::vector<Extended> inverse(lower.size(), Extended(0.0));
     for (int j = 0; j < m; ++j) {
-        inverse[j * m + j] = Real(1.0) / lower[j * m + j];
+        inverse[j * m + j] = Extended(1.0) / lower[j * m + j];
         for (int i = j + 1; i < m; ++i) {
-            Real sum = Real(0.0);
+            Extended sum;
             for (int k = j; k < i; ++k) sum += lower[i * m + k] * inverse[k * m + j];
             inverse[i * m + j] = -(sum / lower[i * m + i]);
         }
     }
     return inverse;
 }
+
+template <class To, class From>
+std::vector<To> converted(const std::vector<From>& values) {
+    std::vector<To> result(values.size());
+    std::transform(values.begin(), values.end(), result.begin(),
+                   [](From value) { return static_cast<To>(value); });
+    return result;
+}
+
+// Always in double-double: a nearly singular S would otherwise cost as many digits as its
+// condition has.
+struct Whitening {
+    std::vector<Extended> cholesky;          // L        (m, m)
+    std::vector<Extended> inverse_cholesky;  // L^-1     (m, m)
+    std::vector<Extended> emission;          // L^-1 C   (m, n)
+    std::vector<Extended> input;             // G L      (n, m)
+
+    Whitening(int n, int m, const std::vector<double>& input_matrix,
+              const std::vector<double>& output_matrix, const std::vector<double>& innovation_cov)
+        : cholesky(factor_cholesky(m, innovation_cov)),
+          inverse_cholesky(invert_lower(m, cholesky)),
+          emission(output_matrix.size()),
+          input(input_matrix.size()) {
+        const auto multiply_extended = kernels().production_extended.multiply;
+        multiply_extended(m, m, n, inverse_cholesky.data(),
+                          converted<Extended>(output_matrix).data(), emission.data());
+        multiply_extended(n, m, m, converted<Extended>(input_matrix).data(), cholesky.data(),
+                          input.data());
+    }
+};
 
 // Offsets of the parts of a WhitenedMachine within one block of storage.
 struct Layout {
@@ -80,30 +110,24 @@ WhitenedMachine<Real> view(int n, int m, const std::vector<Real>& storage) {
             data + at.emission_gram};
 }
 
+// The storage behind a WhitenedMachine.
 template <class Real>
-std::vector<Real> widened(const std::vector<double>& values) {
-    return std::vector<Real>(values.begin(), values.end());
-}
-
-template <class Real>
-std::vector<Real> whiten(int n_states, int n_outputs, const std::vector<double>& state_matrix,
-                         const std::vector<double>& input_matrix,
-                         const std::vector<double>& output_matrix,
-                         const std::vector<Real>& cholesky,
-                         const std::vector<Real>& inverse_cholesky) {
+std::vector<Real> assemble(int n_states, int n_outputs, const std::vector<double>& state_matrix,
+                           const std::vector<double>& input_matrix,
+                           const std::vector<double>& output_matrix, const Whitening& whitening) {
     const Dynamic n(n_states), m(n_outputs);
     const Layout at(n, m);
     std::vector<Real> storage(at.size);
     Real* data = storage.data();
-    const auto f = widened<Real>(state_matrix);
-    const auto g = widened<Real>(input_matrix);
-    const auto c = widened<Real>(output_matrix);
+    const auto f = converted<Real>(state_matrix);
+    const auto emission = converted<Real>(whitening.emission);
+    const auto input = converted<Real>(whitening.input);
 
-    Real* filter = data + at.emission_over_filter + at.m * at.n;
-    multiply(m, m, n, inverse_cholesky.data(), c.data(), data + at.emission_over_filter);
-    for (std::size_t i = 0; i < f.size(); ++i) filter[i] = f[i];
-    multiply(n, m, m, g.data(), cholesky.data(), data + at.input);
-    multiply(n, m, n, g.data(), c.data(), data + at.input_emission);
+    std::copy(emission.begin(), emission.end(), data + at.emission_over_filter);
+    std::copy(f.begin(), f.end(), data + at.emission_over_filter + at.m * at.n);
+    std::copy(input.begin(), input.end(), data + at.input);
+    multiply(n, m, n, converted<Real>(input_matrix).data(), converted<Real>(output_matrix).data(),
+             data + at.input_emission);
     for (std::size_t i = 0; i < f.size(); ++i) {
         data[at.transition + i] = f[i] + data[at.input_emission + i];
     }
@@ -113,10 +137,10 @@ std::vector<Real> whiten(int n_states, int n_outputs, const std::vector<double>&
     transpose(n, m, data + at.input, input_t.data());
     add_gram(m, n, input_t.data(), data + at.noise);
     add_gram(m, n, data + at.emission_over_filter, data + at.emission_gram);
-    for (int i = 0; i < n; ++i) {
-        Real* row = data + at.transition_and_input + static_cast<std::size_t>(i) * (at.n + at.m);
-        for (int j = 0; j < n; ++j) row[j] = data[at.transition + i * at.n + j];
-        for (int j = 0; j < m; ++j) row[n + j] = data[at.input + i * at.m + j];
+    for (std::size_t i = 0; i < at.n; ++i) {
+        Real* row = data + at.transition_and_input + i * (at.n + at.m);
+        std::copy_n(data + at.transition + i * at.n, at.n, row);
+        std::copy_n(data + at.input + i * at.m, at.m, row + at.n);
     }
     return storage;
 }
@@ -133,26 +157,20 @@ LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_
       output_matrix_(output_matrix, output_matrix + static_cast<std::size_t>(m_) * n_),
       innovation_cov_(innovation_cov, innovation_cov + static_cast<std::size_t>(m_) * m_),
       extended_(std::make_shared<ExtendedStorage>()) {
-    if (!factor_cholesky(m_, innovation_cov, cholesky_)) {
-        throw std::invalid_argument("the innovation covariance is not positive definite");
-    }
-    inverse_cholesky_ = invert_lower(m_, cholesky_);
+    const Whitening whitening(n_, m_, input_matrix_, output_matrix_, innovation_cov_);
+    cholesky_ = converted<double>(whitening.cholesky);
+    inverse_cholesky_ = converted<double>(whitening.inverse_cholesky);
     for (int i = 0; i < m_; ++i) log_det_ += 2.0 * std::log(cholesky_[i * m_ + i]);
-    whitened_ = whiten<double>(n_, m_, state_matrix_, input_matrix_, output_matrix_, cholesky_,
-                               inverse_cholesky_);
+    whitened_ = assemble<double>(n_, m_, state_matrix_, input_matrix_, output_matrix_, whitening);
 }
 
 WhitenedMachine<double> LinearGaussian::whitened() const { return view(n_, m_, whitened_); }
 
 WhitenedMachine<Extended> LinearGaussian::whitened_extended() const {
     std::call_once(extended_->made, [this] {
-        std::vector<Extended> lower;
-        if (!factor_cholesky(m_, innovation_cov_.data(), lower)) {
-            throw std::invalid_argument("the innovation covariance is not positive definite");
-        }
-        const auto inverse = invert_lower(m_, lower);
+        const Whitening whitening(n_, m_, input_matrix_, output_matrix_, innovation_cov_);
         extended_->whitened =
-            whiten<Extended>(n_, m_, state_matrix_, input_matrix_, output_matrix_, lower, inverse);
+            assemble<Extended>(n_, m_, state_matrix_, input_matrix_, output_matrix_, whitening);
     });
     return view(n_, m_, extended_->whitened);
 }
