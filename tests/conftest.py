@@ -15,7 +15,7 @@ except ImportError:  # test_smoke.py must run where only the wheel and pytest ar
 else:
     # No deadlines: a first call loads the core, and shared machines stall. Several matrices per
     # machine make examples large, which is no defect of the strategies.
-    _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-    settings.register_profile("ci", derandomize=True, max_examples=25, **_common)
-    settings.register_profile("explore", max_examples=400, print_blob=True, **_common)
+    _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("ci", _common, derandomize=True, max_examples=25)
+    settings.register_profile("explore", _common, max_examples=400, print_blob=True)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -129,7 +129,7 @@ def per_step(machine: CanonicalForm, n_steps: int) -> Array:
     m = len(machine.innovation_cov)
     squares = np.sum(reversal_matrix(machine, n_steps) ** 2, axis=1)
     by_position = squares.reshape(n_steps, m).sum(axis=1)
-    return ((by_position[::-1] - m) / 2).astype(np.float64)
+    return np.asarray((by_position[::-1] - m) / 2, dtype=np.float64)
 
 
 def curve(machine: CanonicalForm, n_steps: int) -> Array:
@@ -154,7 +154,7 @@ def log_density(machine: CanonicalForm, sequences: Array) -> Array:
     factor = cholesky(sequence_cov(machine, n_steps))
     scores = solve_lower(factor, _long(sequences).reshape(n_paths, -1).T).T
     joint = -0.5 * np.log(2 * np.longdouble(np.pi)) - np.log(np.diag(factor)) - scores**2 / 2
-    return joint.reshape(n_paths, n_steps, m).sum(axis=2).astype(np.float64)
+    return np.asarray(joint.reshape(n_paths, n_steps, m).sum(axis=2), dtype=np.float64)
 
 
 # --------------------------------------------------------------------------- fifty digits
@@ -202,7 +202,7 @@ class _Recursion(NamedTuple):
     def forward(self, state_cov: Array) -> Array:
         """Pi_{t+1} from Pi_t: covariance of h_{t+1}."""
         a, g = self.transition, self.inputs
-        return a @ state_cov @ a.T + g @ self.cov @ g.T
+        return np.asarray(a @ state_cov @ a.T + g @ self.cov @ g.T)
 
     def backward(self, gamma: Array, omega: Array) -> tuple[Array, Array]:
         """(Gamma_t, Omega_t) from those of t + 1."""

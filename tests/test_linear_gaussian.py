@@ -145,9 +145,7 @@ def test_spectral_attributes() -> None:
     [
         LinearGaussian.from_state_space([[1.0]], [[1.0]], [[0.1]], [[1.0]]),
         LinearGaussian.from_state_space([[1.0]], [[1.0]], [[1e-6]], [[1.0]]),
-        LinearGaussian.from_state_space(
-            [[1, 1], [0, 1]], [[1, 0]], np.diag([0.1, 0.01]), [[1.0]]
-        ),
+        LinearGaussian.from_state_space([[1, 1], [0, 1]], [[1, 0]], np.diag([0.1, 0.01]), [[1.0]]),
         LinearGaussian.from_state_space(
             [[1, 1, 0], [0, 1, 1], [0, 0, 1]], [[1, 0, 0]], np.diag([0.1, 0.01, 0.01]), [[1.0]]
         ),

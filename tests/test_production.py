@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,9 +37,7 @@ def awkward(name: str) -> LinearGaussian:
 
 # Products of mpmath matrices cost n^3 microseconds: larger machines have tests of their own.
 SMALL = sorted(name for name, m in ept.awkward_machines().items() if m.n_states <= 6)
-WITH_RATE = [
-    name for name in SMALL if not any(word in name for word in ("unit root", "unstable"))
-]
+WITH_RATE = [name for name in SMALL if not any(word in name for word in ("unit root", "unstable"))]
 
 
 @needs_long_double
@@ -171,6 +170,29 @@ def test_a_weak_but_lasting_memory_is_not_taken_for_convergence() -> None:
     assert curve[-1] == pytest.approx(exact, rel=RELATIVE)
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 1.0, 1e8])
+def test_a_slow_state_in_small_units_is_not_taken_for_convergence(scale: float) -> None:
+    # The units of a state are a basis; convergence must not be judged by its largest number.
+    state = np.diag([0.1, 0.9995])
+    inputs = np.array([[0.5, -0.2], [1e-3, 2e-3]])
+    output = np.array([[0.5, -0.1], [-0.4, 0.2]])
+    units = np.array([1.0, scale])
+    machine = LinearGaussian(
+        units[:, None] * state / units, units[:, None] * inputs, output / units, np.eye(2)
+    )
+    same = LinearGaussian(state, inputs, output, np.eye(2))
+    for n_steps in (3000, 10**6):
+        expected = ep.entropy_production(same, n_steps, precision="extended").total
+        total = ep.entropy_production(machine, n_steps).total
+        # Scaling rounds every entry, and the long memory amplifies that.
+        assert total == pytest.approx(expected, rel=1e-10)
+    exact = float(oracles.exact_total(machine, 3000))
+    assert ep.entropy_production(machine, 3000).total == pytest.approx(exact, rel=RELATIVE)
+    assert machine.is_stationary
+    rate = ep.entropy_production_rate(same)
+    assert ep.entropy_production_rate(machine) == pytest.approx(rate, rel=1e-10)
+
+
 @pytest.mark.parametrize("precision", ["auto", "double", "extended"])
 def test_precisions(precision: ep.production.Precision) -> None:
     machine = awkward("two states, two outputs")
@@ -185,9 +207,13 @@ def test_precisions(precision: ep.production.Precision) -> None:
 
 
 def test_auto_turns_to_extended_precision_where_double_fails() -> None:
-    result = ep.entropy_production(awkward("nearly reversible"), 10)
+    # Almost white noise with a faint rotation: S_y of the order of 1e-11 nats.
+    machine = LinearGaussian.from_var([[[0.0, 1e-6], [-1e-6, 0.0]]], np.eye(2))
+    result = ep.entropy_production(machine, 10)
     assert result.precision == "extended"
-    double = ep.entropy_production(awkward("nearly reversible"), 10, precision="double")
+    exact = float(oracles.exact_total(machine, 10))
+    assert result.total == pytest.approx(exact, rel=RELATIVE)
+    double = ep.entropy_production(machine, 10, precision="double")
     assert double.rounding_error > RELATIVE * double.total
 
 
@@ -218,7 +244,8 @@ def test_results_are_frozen_records() -> None:
 def test_integer_like_lengths() -> None:
     machine = awkward("two states, two outputs")
     expected = ep.entropy_production(machine, 5).total
-    for length in (np.int64(5), np.uint8(5), np.array(5)):
+    lengths: list[Any] = [np.int64(5), np.uint8(5), np.array(5)]
+    for length in lengths:
         assert ep.entropy_production(machine, length).total == expected
 
 

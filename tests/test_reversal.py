@@ -24,12 +24,8 @@ needs_long_double = pytest.mark.skipif(
 
 
 @needs_long_double
-@given(
-    ept.stable_machines(n_states=(1, 6), n_outputs=(1, 6)), st.integers(1, 60), st.booleans()
-)
-def test_against_the_dense_definition(
-    machine: LinearGaussian, n_steps: int, whiten: bool
-) -> None:
+@given(ept.stable_machines(n_states=(1, 6), n_outputs=(1, 6)), st.integers(1, 60), st.booleans())
+def test_against_the_dense_definition(machine: LinearGaussian, n_steps: int, whiten: bool) -> None:
     got = ep.innovation_reversal_matrix(machine, n_steps, whiten=whiten)
     exact = oracles.reversal_matrix(machine, n_steps, whiten=whiten).astype(float)
     assert got.shape == exact.shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from entroprod.arrays import FloatArray
@@ -26,6 +27,8 @@ def marginal_eigenvalue(matrix: FloatArray) -> complex | None:
     The error of a simple eigenvalue is eps |A| / |y^H x| with its normed eigenvectors (Golub and
     Van Loan 2013, section 7.2.2); a double unit root, as of a trend, is known to about 1e-8 only.
     """
+    # Balancing makes the answer independent of the units of the memory and the outputs.
+    matrix = scipy.linalg.matrix_balance(matrix)[0]
     values, right = np.linalg.eig(matrix)
     epsilon = float(np.finfo(np.float64).eps)
     size = float(np.linalg.norm(matrix))

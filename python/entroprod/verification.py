@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
+from entroprod.arrays import RandomSource, as_count, as_generator
 from entroprod.laws import LAWS, Case, LawResult
 from entroprod.linear_gaussian import LinearGaussian
 
@@ -107,7 +108,7 @@ def verify(
     *,
     n_steps: SupportsIndex = 50,
     n_paths: SupportsIndex = 20_000,
-    rng: np.random.Generator | int | None = 0,
+    rng: RandomSource = 0,
 ) -> Verification:
     """Test every law of entropy production that applies to a machine. [S26] § 6 and theory.
 
@@ -151,30 +152,13 @@ def verify(
     """
     if not isinstance(machine, LinearGaussian):
         raise TypeError(f"machine must be a LinearGaussian, got {type(machine).__name__}")
-    case = Case(machine, _count("n_steps", n_steps), _count("n_paths", n_paths), _seed(rng))
+    case = Case(machine, as_count(n_steps, "n_steps"), as_count(n_paths, "n_paths"), _seed(rng))
     return Verification(tuple(law(case) for law in LAWS), case.n_steps, case.n_paths, case.seed)
 
 
-def _count(name: str, value: SupportsIndex) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, got {count}")
-    return count
-
-
-def _seed(rng: np.random.Generator | int | None) -> int:
-    if isinstance(rng, np.random.Generator):
-        return int(rng.integers(2**63))
-    if rng is None:
-        return int(np.random.default_rng().integers(2**63))
-    return _index("rng", rng)
-
-
-def _index(name: str, value: SupportsIndex) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a Generator, an int or None, got {value!r}") from None
+def _seed(rng: RandomSource) -> int:
+    """The integer that makes the report reproducible: the one given, or a drawn one."""
+    generator = as_generator(rng)
+    if rng is None or isinstance(rng, np.random.Generator):
+        return int(generator.integers(2**63))
+    return operator.index(rng)

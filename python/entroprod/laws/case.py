@@ -116,8 +116,7 @@ class Case:
     @cached_property
     def singular_values(self) -> Array:
         """(T m,) singular values of R, largest first."""
-        values: Array = np.linalg.svd(self.reversal, compute_uv=False)
-        return values
+        return np.asarray(np.linalg.svd(self.reversal, compute_uv=False), dtype=np.float64)
 
     @property
     def largest(self) -> float:

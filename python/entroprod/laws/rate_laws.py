@@ -109,7 +109,7 @@ def _gap(machine: LinearGaussian) -> float:
 def _points(machine: LinearGaussian) -> int:
     """Trapezoid points whose error, the spectral radius to that power, is below rounding."""
     needed = max(64.0, DECAY / _gap(machine))
-    n_points = 2 ** math.ceil(math.log2(needed))
+    n_points = 1 << math.ceil(math.log2(needed))
     work = n_points * max(machine.n_states, machine.n_outputs) ** 3
     if n_points > MAX_POINTS or work > MAX_WORK:
         raise NotApplicable(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize, stats
 
 
 def rate_interval(
@@ -47,6 +46,8 @@ def rate_interval(
     >>> print(f"{low:.3f} {high:.3f}")
     0.324 0.715
     """
+    from scipy import stats  # takes longer to import than all of this package
+
     if degrees == 0 or rate <= 0.0 or variance <= 0.0:
         return 0.0, 0.0
     scale = 2.0 * variance / (4.0 * rate + np.sqrt(16.0 * rate**2 + 8.0 * degrees * variance))
@@ -66,8 +67,11 @@ def rate_interval(
 
 
 def _root(rising: Callable[[float], float], guess: float) -> float:
+    """Zero of a rising function of a number above 0."""
+    from scipy.optimize import brentq
+
     high = guess + 1.0
     while rising(high) < 0.0:
         high *= 2.0
     # A noncentrality of exactly 0 is refused by some releases of SciPy.
-    return float(optimize.brentq(rising, np.finfo(np.float64).tiny, high, xtol=1e-12, rtol=1e-10))
+    return float(brentq(rising, np.finfo(np.float64).tiny, high, xtol=1e-12, rtol=1e-10))

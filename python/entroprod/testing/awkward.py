@@ -24,17 +24,18 @@ def awkward_machines() -> dict[str, LinearGaussian]:
 
 def _two_outputs() -> LinearGaussian:
     eye = np.eye(2)
-    return LinearGaussian.from_state_space([[0.8, 0.3], [0.0, 0.5]], [[1, 0.5], [0, 1]], eye, eye)
+    transition, emission = [[0.8, 0.3], [0.0, 0.5]], [[1.0, 0.5], [0.0, 1.0]]
+    return LinearGaussian.from_state_space(transition, emission, eye, eye)
 
 
 def _plain() -> dict[str, LinearGaussian]:
     rng = np.random.default_rng(20240229)
-    six = 0.2 * rng.standard_normal((3, 6, 6))
+    six = tuple(0.2 * rng.standard_normal((6, 6)) for _ in range(3))
     eye = np.eye(2)
     return {
         "one state, one output": LinearGaussian.from_state_space([[0.9]], [[1]], [[1]], [[1]]),
         "two states, two outputs": _two_outputs(),
-        "six states, six outputs": LinearGaussian(*six, np.eye(6)),
+        "six states, six outputs": LinearGaussian(six[0], six[1], six[2], np.eye(6)),
         "one state, six outputs": LinearGaussian(
             [[0.5]],
             [[0.3, 0.2, -0.4, 0.1, 0.0, 0.6]],
