@@ -1,9 +1,10 @@
 from collections.abc import Callable
+from typing import TypeAlias
 
 from numpy import float64
 from numpy.typing import NDArray
 
-_Array = NDArray[float64]
+_Array: TypeAlias = NDArray[float64]
 
 class CoreOverflow(OverflowError): ...
 

@@ -28,10 +28,10 @@ def marginal_eigenvalue(matrix: FloatArray) -> complex | None:
     Van Loan 2013, section 7.2.2); a double unit root, as of a trend, is known to about 1e-8 only.
     """
     # Balancing makes the answer independent of the units of the memory and the outputs.
-    matrix = scipy.linalg.matrix_balance(matrix)[0]
-    values, right = np.linalg.eig(matrix)
+    balanced = np.asarray(scipy.linalg.matrix_balance(matrix)[0], np.float64)
+    values, right = np.linalg.eig(balanced)
     epsilon = float(np.finfo(np.float64).eps)
-    size = float(np.linalg.norm(matrix))
+    size = float(np.linalg.norm(balanced))
     try:
         # With normed columns v_i of V, |y_i^H x_i| is 1 / |row i of V^-1|.
         with np.errstate(over="ignore"):
