@@ -170,7 +170,7 @@ def test_a_weak_but_lasting_memory_is_not_taken_for_convergence() -> None:
     assert curve[-1] == pytest.approx(exact, rel=RELATIVE)
 
 
-@pytest.mark.parametrize("scale", [1e-8, 1e-4, 1.0, 1e8])
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
 def test_a_slow_state_in_small_units_is_not_taken_for_convergence(scale: float) -> None:
     # The units of a state are a basis; convergence must not be judged by its largest number.
     state = np.diag([0.1, 0.9995])

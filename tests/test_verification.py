@@ -302,7 +302,7 @@ BREAKINGS: list[tuple[str, str, Breaking]] = [
     ("mean_of_sigma", "two states, two outputs", lambda m: _break_samples(m, 1.5)),
     ("variance_of_sigma", "two states, two outputs", lambda m: _break_samples(m, 1.5)),
     ("fluctuation_theorem", "detailed balance", lambda m: _break_samples(m, 1.5)),
-    ("half_way_fluctuation", "two states, two outputs", lambda m: _break_samples(m, 2.0)),
+    ("partial_fluctuation", "two states, two outputs", lambda m: _break_samples(m, 2.0)),
     ("threads_do_not_matter", "two states, two outputs", _break_threads),
     ("round_trips", "two states, two outputs", _break_hash),
 ]

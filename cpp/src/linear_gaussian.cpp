@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
 
 #include "entroprod/matrix.hpp"
@@ -74,6 +76,36 @@ struct Whitening {
                           input.data());
     }
 };
+
+// Powers of two near the spread that each component of the memory has after at least n steps, so
+// that nothing depends on the units of the memory; scaling by them rounds nothing.
+std::vector<double> memory_scales(int n_states, int n_outputs, const std::vector<double>& f,
+                                  const std::vector<double>& g, const std::vector<double>& c,
+                                  const std::vector<double>& s) {
+    const Dynamic n(n_states), m(n_outputs);
+    std::vector<double> power(f.size()), transposed(f.size()), product(f.size());
+    std::vector<double> driven(g.size()), g_t(g.size());
+    std::vector<double> covariance(f.size());
+    multiply(n, m, n, g.data(), c.data(), power.data());
+    for (std::size_t i = 0; i < f.size(); ++i) power[i] += f[i];
+    multiply(n, m, m, g.data(), s.data(), driven.data());
+    transpose(n, m, g.data(), g_t.data());
+    multiply(n, m, n, driven.data(), g_t.data(), covariance.data());
+    for (int steps = 1; steps < n; steps *= 2) {
+        transpose(n, n, power.data(), transposed.data());
+        multiply(n, n, n, power.data(), covariance.data(), product.data());
+        multiply_into<true>(n, n, n, product.data(), transposed.data(), covariance.data());
+        multiply(n, n, n, power.data(), power.data(), product.data());
+        power.swap(product);
+    }
+    std::vector<double> scales(static_cast<std::size_t>(n_states), 1.0);
+    for (int i = 0; i < n; ++i) {
+        const double variance = covariance[static_cast<std::size_t>(i) * (n + 1)];
+        if (std::isnormal(variance) && variance > 0.0)
+            scales[i] = std::exp2(std::ilogb(variance) / 2);
+    }
+    return scales;
+}
 
 // Offsets of the parts of a WhitenedMachine within one block of storage.
 struct Layout {
@@ -157,6 +189,16 @@ LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_
       output_matrix_(output_matrix, output_matrix + static_cast<std::size_t>(m_) * n_),
       innovation_cov_(innovation_cov, innovation_cov + static_cast<std::size_t>(m_) * m_),
       extended_(std::make_shared<ExtendedStorage>()) {
+    if (static_cast<std::int64_t>(n_ + m_) * (n_ + m_) > std::numeric_limits<int>::max()) {
+        throw std::length_error("the machine's matrices have more entries than an int can count");
+    }
+    const auto scales =
+        memory_scales(n_, m_, state_matrix_, input_matrix_, output_matrix_, innovation_cov_);
+    for (int i = 0; i < n_; ++i) {
+        for (int j = 0; j < n_; ++j) state_matrix_[i * n_ + j] *= scales[j] / scales[i];
+        for (int j = 0; j < m_; ++j) input_matrix_[i * m_ + j] /= scales[i];
+        for (int j = 0; j < m_; ++j) output_matrix_[j * n_ + i] *= scales[i];
+    }
     const Whitening whitening(n_, m_, input_matrix_, output_matrix_, innovation_cov_);
     cholesky_ = converted<double>(whitening.cholesky);
     inverse_cholesky_ = converted<double>(whitening.inverse_cholesky);

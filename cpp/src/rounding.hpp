@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "entroprod/matrix.hpp"
@@ -94,8 +95,12 @@ public:
     }
 
     double nats(std::int64_t n_steps) const {
-        return roundoff_ *
-               (magnitude_ + 8.0 * sensitivity_ * CovarianceTrace(machine_).after(n_steps));
+        double error = magnitude_;
+        if (sensitivity_ > 0.0) {
+            error += 8.0 * sensitivity_ * CovarianceTrace(machine_).after(n_steps);
+        }
+        // Nothing is known where the estimate itself overflows.
+        return std::isfinite(error) ? roundoff_ * error : std::numeric_limits<double>::infinity();
     }
 
 private:

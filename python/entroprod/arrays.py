@@ -72,7 +72,8 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
     if matrix.shape[0] != matrix.shape[1]:
         msg = f"{name} must be square, got shape {matrix.shape}"
         raise ValueError(msg)
-    scale = np.sqrt(np.abs(np.outer(matrix.diagonal(), matrix.diagonal())))
+    spread = np.sqrt(np.abs(matrix.diagonal()))
+    scale = np.outer(spread, spread)
     asymmetry = np.abs(matrix - matrix.T)
     if (asymmetry > 1e-12 * np.maximum(scale, np.abs(matrix))).any():
         i, j = (int(k) for k in np.unravel_index(np.argmax(asymmetry), matrix.shape))

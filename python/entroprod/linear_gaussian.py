@@ -93,6 +93,14 @@ class LinearGaussian:
             own = matrix.copy()
             own.flags.writeable = False
             object.__setattr__(self, name, own)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite(state + given_input @ output).all():
+                msg = (
+                    "input_matrix and output_matrix are too large: the transition F + G C overflows"
+                )
+                raise ValueError(msg)
+        # The core keeps ten matrices of about that size.
+        require_memory(80 * (n + m) ** 2, "state_matrix", f"a machine of {n} states, {m} outputs")
         kernel = _core.LinearGaussian(state, given_input, output, cov)
         object.__setattr__(self, "_kernel", kernel)
 

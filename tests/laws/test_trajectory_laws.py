@@ -19,7 +19,7 @@ SAMPLING_CHECKS = (
     ept.check_mean_of_sigma,
     ept.check_variance_of_sigma,
     ept.check_fluctuation_theorem,
-    ept.check_half_way_fluctuation,
+    ept.check_partial_fluctuation,
 )
 ANY_MACHINE = st.one_of(
     ept.stable_machines(),

@@ -36,7 +36,8 @@ struct WhitenedMachine {
 class LinearGaussian {
 public:
     // F (n, n), G (n, m), C (m, n), S (m, m), copied. S must be symmetric; throws
-    // std::invalid_argument if it isn't positive definite.
+    // std::invalid_argument if it isn't positive definite, std::length_error if
+    // (n + m)^2 exceeds an int.
     LinearGaussian(int n_states, int n_outputs, const double* state_matrix,
                    const double* input_matrix, const double* output_matrix,
                    const double* innovation_cov);
@@ -60,7 +61,9 @@ public:
 private:
     int n_;
     int m_;
-    std::vector<double> state_matrix_, input_matrix_, output_matrix_, innovation_cov_;
+    // In units of the memory's own spread.
+    std::vector<double> state_matrix_, input_matrix_, output_matrix_;
+    std::vector<double> innovation_cov_;
     std::vector<double> cholesky_, inverse_cholesky_;
     double log_det_ = 0.0;
     std::vector<double> whitened_;

@@ -12,8 +12,8 @@ from entroprod.laws.law import Law, LawResult, Measurement, NotApplicable
 from entroprod.laws.machine_laws import round_trips
 from entroprod.laws.monte_carlo_laws import (
     fluctuation_theorem,
-    half_way_fluctuation,
     mean_of_sigma,
+    partial_fluctuation,
     variance_of_sigma,
 )
 from entroprod.laws.production_laws import (
@@ -66,7 +66,7 @@ LAWS: tuple[Law, ...] = (
     mean_of_sigma,
     variance_of_sigma,
     fluctuation_theorem,
-    half_way_fluctuation,
+    partial_fluctuation,
     threads_do_not_matter,
     round_trips,
 )

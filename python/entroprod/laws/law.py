@@ -108,6 +108,8 @@ class Law:
             return self._skip(str(reason))
         except NumericalError as error:
             return self._skip(f"a quantity it needs cannot be computed: {error}")
+        except OverflowError:  # of Python's own floats, where NumPy's give infinity
+            return self._skip("undecidable: the residual or its tolerance exceeds all doubles")
         if found.tolerance > found.decisive * found.scale:
             return self._skip(
                 f"undecidable: rounding or sampling alone may reach {found.tolerance:.1e} where "

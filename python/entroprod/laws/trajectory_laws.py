@@ -8,7 +8,7 @@ import numpy as np
 
 from entroprod import trajectory
 from entroprod.laws.case import EPSILON, ROUNDING_SLACK, Array, Case
-from entroprod.laws.law import Measurement, law
+from entroprod.laws.law import Measurement, NotApplicable, law
 
 # Threads beyond the caller's own: enough to split any batch unevenly.
 _N_THREADS = 3
@@ -22,6 +22,12 @@ _N_THREADED_PATHS = 257
 def log_prob_is_dense(case: Case) -> Measurement:
     """Largest deviation per step, over a few paths."""
     response, inverse = case.responses
+    condition = float(np.linalg.norm(response, 2) * np.linalg.norm(inverse, 2))
+    if case.size * EPSILON * condition**2 > 1:
+        raise NotApplicable(
+            "undecidable: the dense covariance is singular to rounding, its condition is "
+            f"{condition**2:.1e}"
+        )
     m = case.machine.n_outputs
     factor = np.linalg.cholesky(case.machine.innovation_cov)
     whitened = np.linalg.solve(factor, case.sequences.reshape(-1, m).T).T
@@ -31,7 +37,6 @@ def log_prob_is_dense(case: Case) -> Measurement:
     expected = dense.reshape(len(scores), case.n_steps, m).sum(axis=2)
     expected = expected - float(np.sum(np.log(np.diag(factor))))
     found = case.machine.log_prob(case.sequences)
-    condition = float(np.linalg.norm(response, 2) * np.linalg.norm(inverse, 2))
     own = float(np.linalg.cond(_correlation(case.machine.innovation_cov)))
     size = float(np.max(np.abs(expected)))
     tolerance = ROUNDING_SLACK * EPSILON * size * (case.size * condition**2 + own)

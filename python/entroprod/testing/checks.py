@@ -164,11 +164,11 @@ def check_fluctuation_theorem(
     return check_law("fluctuation_theorem", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
 
 
-def check_half_way_fluctuation(
+def check_partial_fluctuation(
     machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
 ) -> LawResult:
-    """E[exp(-sigma/2)] against its closed form within five standard errors."""
-    return check_law("half_way_fluctuation", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
+    """E[exp(-sigma/8)] against its closed form within five standard errors."""
+    return check_law("partial_fluctuation", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
 
 
 def check_threads(
