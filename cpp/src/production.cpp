@@ -24,6 +24,27 @@ Extended half(Real value) {
 }
 
 template <class Real>
+StepTerms<Real> scaled(const StepTerms<Real>& terms, double factor) {
+    return {terms.excess * Real(factor), terms.magnitude * factor, terms.x_squared * factor,
+            terms.parts_squared * factor};
+}
+
+// The sums of the terms of some steps. The curve, if there is one, takes the total after each.
+template <class Real>
+StepTerms<Real> sum_terms(const StepTerms<Real>* terms, int n_steps, const Extended& total,
+                          double* curve) {
+    StepTerms<Real> sums{};
+    for (int k = 0; k < n_steps; ++k) {
+        sums.excess += terms[k].excess;
+        sums.magnitude += terms[k].magnitude;
+        sums.x_squared += terms[k].x_squared;
+        sums.parts_squared += terms[k].parts_squared;
+        if (curve) curve[k] = nonnegative(total + half(sums.excess));
+    }
+    return sums;
+}
+
+template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                           const Poll& poll, double* curve) {
     const int n = machine.n_states();
@@ -32,22 +53,26 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
     Meter meter(poll, work_per_step<Real>(n, m));
     Extended total;
-    StepTerms<Real> last{};
+    StepTerms<Real> slope{};  // a step's terms, where they no longer change
     bool converged = false;
     double memory_length = 0.0;
     std::int64_t done = 0;
     while (done < n_steps && !(converged && shortcuts)) {
-        const int steps = static_cast<int>(std::min<std::int64_t>(block_steps, n_steps - done));
-        const StepTerms<Real>* terms = recursion.advance(steps);
-        Real excess = Real(0.0);
-        for (int k = 0; k < steps; ++k) {
-            excess += terms[k].excess;
-            if (curve) curve[done + k] = nonnegative(total + half(excess));
+        // The first steps go block by block: most memories end there.
+        const bool may_stretch = !curve && done >= stretch_steps && n_steps - done >= stretch_steps;
+        int steps = stretch_steps;
+        StepTerms<Real> sums{};
+        if (may_stretch && recursion.advance_stretch(sums)) {
+            slope = scaled(sums, 1.0 / steps);
+        } else {
+            steps = static_cast<int>(std::min<std::int64_t>(block_steps, n_steps - done));
+            const StepTerms<Real>* terms = recursion.advance(steps);
+            sums = sum_terms(terms, steps, total, curve ? curve + done : nullptr);
+            slope = terms[steps - 1];
         }
-        total += half(excess);
-        error.add(terms, steps, memory_length);
+        total += half(sums.excess);
+        error.add(sums, steps, memory_length);
         done += steps;
-        last = terms[steps - 1];
         if (!converged) {
             memory_length = static_cast<double>(done);
             converged = recursion.converged();
@@ -56,15 +81,13 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
         }
         meter.spend(steps, done);
     }
-    const Extended slope = half(last.excess);
-    if (curve) {
-        for (std::int64_t k = 1; done + k <= n_steps; ++k) {
-            curve[done + k - 1] = nonnegative(total + slope * Extended(static_cast<double>(k)));
-        }
+    const Extended per_step = half(slope.excess);
+    for (std::int64_t k = 1; curve && done + k <= n_steps; ++k) {
+        curve[done + k - 1] = nonnegative(total + per_step * Extended(static_cast<double>(k)));
     }
     const auto rest = static_cast<double>(n_steps - done);
-    total += slope * Extended(rest);
-    error.add(&last, 1, memory_length, rest);
+    total += per_step * Extended(rest);
+    error.add(scaled(slope, rest), rest, memory_length);
     if (!std::isfinite(total.high)) throw Overflow(n_steps);
     return {nonnegative(total), error.nats(n_steps), std::is_same_v<Real, Extended>};
 }
@@ -266,7 +289,7 @@ ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
         scratch.data(), &terms);
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
     const double memory_length = std::max({gamma.n_terms(), covariance.n_terms(), omega.n_terms()});
-    error.add(&terms, 1, memory_length / block_steps);
+    error.add(terms, 1, memory_length / block_steps);
     const Extended rate = half(terms.excess);
     if (!std::isfinite(rate.high)) throw Overflow(static_cast<std::int64_t>(memory_length));
     return {nonnegative(rate), error.nats(static_cast<std::int64_t>(memory_length)),

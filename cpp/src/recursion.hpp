@@ -5,17 +5,21 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
 #include "entroprod/parallel.hpp"
 #include "entroprod/production.hpp"
+#include "leap.hpp"
 #include "simd/kernels.hpp"
 
 namespace entroprod {
 
 // The recursions advance by blocks of this many steps and are examined in between.
 inline constexpr int block_steps = 16;
+// Where a kernel for it exists, many blocks make a stretch, whose segments advance side by side.
+inline constexpr int stretch_steps = 1024;
 
 template <class Real>
 const ProductionKernels<Real>& production_kernels();
@@ -83,16 +87,17 @@ double largest_difference(const Real* a, const Real* b, std::size_t size) {
     return result;
 }
 
-// Has a sequence of matrices stopped changing? It has if its changes over a block stay at rounding
-// level for as many blocks as a delay in the machine could hide a change, or if they are small and
-// have stopped falling, as rounding noise does.
+// Has a sequence of matrices stopped changing? It has if its changes over a block of steps stay at
+// rounding level for as many blocks as a delay in the machine could hide a change, or if they are
+// small and have stopped falling, as rounding noise does.
 class ConvergenceTest {
 public:
-    ConvergenceTest(double roundoff, int n_states)
+    ConvergenceTest(double roundoff, int n_states, int steps = block_steps)
         : tolerance_(16.0 * roundoff),
-          blocks_needed_(1 + (n_states + block_steps - 1) / block_steps) {}
+          blocks_needed_(1 + (n_states + steps - 1) / steps),
+          patience_(std::max(16, 4096 / steps)) {}
 
-    // change: over the last block of steps, relative.
+    // change: over the last block, relative.
     bool operator()(double change) {
         quiet_blocks_ = change <= tolerance_ ? quiet_blocks_ + 1 : 0;
         if (change < 0.5 * smallest_) {
@@ -101,14 +106,14 @@ public:
         } else {
             ++blocks_since_;
         }
-        const bool stagnant = change <= 1e4 * tolerance_ && blocks_since_ >= 4 * patience_;
+        const bool stagnant = change <= 1e4 * tolerance_ && blocks_since_ >= patience_;
         return quiet_blocks_ >= blocks_needed_ || stagnant;
     }
 
 private:
-    static constexpr int patience_ = 64;
     double tolerance_;
     int blocks_needed_;
+    int patience_;
     int quiet_blocks_ = 0;
     double smallest_ = std::numeric_limits<double>::infinity();
     int blocks_since_ = 0;
@@ -125,22 +130,45 @@ public:
           before_(3 * size_),
           scratch_(scratch_size(machine.n_states, machine.n_outputs)),
           advance_(production_kernels<Real>().advance(machine.n_states, machine.n_outputs)),
-          converged_(unit_roundoff<Real>, machine.n_states) {}
+          advance_stretch_(
+              production_kernels<Real>().advance_stretch(machine.n_states, machine.n_outputs)),
+          over_blocks_(unit_roundoff<Real>, machine.n_states),
+          over_stretches_(unit_roundoff<Real>, machine.n_states, stretch_steps) {}
 
     // At most block_steps. With covariances: see ProductionKernels.
     const StepTerms<Real>* advance(int n_steps, const Real* covariances = nullptr,
                                    std::ptrdiff_t stride = 0) {
         before_ = now_;
-        const BackwardState<Real> state{now_.data(), now_.data() + size_, now_.data() + 2 * size_};
-        advance_(machine_, state, n_steps, covariances, stride, scratch_.data(), terms_);
+        advance_(machine_, state(), n_steps, covariances, stride, scratch_.data(), terms_);
         for (int k = 0; k < n_steps; ++k) {
             if (!std::isfinite(terms_[k].magnitude)) throw Overflow(n_done_ + k + 1);
         }
         n_done_ += n_steps;
+        of_stretch_ = false;
         return terms_;
     }
 
-    // Whether further steps repeat the last one; to be asked once after each block.
+    // A whole stretch without covariances; sums are those of its terms. False, with nothing done,
+    // where there is no kernel for it or something grew beyond the range of double.
+    bool advance_stretch(StepTerms<Real>& sums) {
+        if (advance_stretch_ == nullptr) return false;
+        const int segment_steps = stretch_steps / production_kernels<Real>().n_segments;
+        if (!leap_) leap_.emplace(machine_, segment_steps);
+        before_ = now_;
+        sums = advance_stretch_(machine_, leap_->maps(), segment_steps, state());
+        const bool finite = std::all_of(now_.begin(), now_.end(),
+                                        [](Real entry) { return std::isfinite(to_double(entry)); });
+        if (!finite || !std::isfinite(sums.magnitude)) {
+            now_ = before_;
+            advance_stretch_ = nullptr;
+            return false;
+        }
+        n_done_ += stretch_steps;
+        of_stretch_ = true;
+        return true;
+    }
+
+    // Whether further steps repeat the last one; to be asked once after each block or stretch.
     bool converged() {
         double change = 0.0;
         for (int part = 0; part < 3; ++part) {
@@ -150,16 +178,23 @@ public:
             change = std::max(
                 change, largest_difference(now, before_.data() + part * size_, size_) / scale);
         }
-        return converged_(change);
+        return of_stretch_ ? over_stretches_(change) : over_blocks_(change);
     }
 
 private:
+    BackwardState<Real> state() {
+        return {now_.data(), now_.data() + size_, now_.data() + 2 * size_};
+    }
+
     WhitenedMachine<Real> machine_;
     std::size_t size_;
     std::vector<Real> now_, before_, scratch_;
     typename ProductionKernels<Real>::Advance advance_;
+    typename ProductionKernels<Real>::AdvanceStretch advance_stretch_;
+    std::optional<Leap<Real>> leap_;
     StepTerms<Real> terms_[block_steps];
-    ConvergenceTest converged_;
+    bool of_stretch_ = false;
+    ConvergenceTest over_blocks_, over_stretches_;
     std::int64_t n_done_ = 0;
 };
 

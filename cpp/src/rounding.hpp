@@ -79,19 +79,12 @@ public:
               inner_product(Extent<0>(machine.n_outputs) * Extent<0>(machine.n_states),
                             machine.emission(), machine.emission())) {}
 
-    // memory_length: over how many steps rounding errors pile up.
+    // sums: of the terms of n_steps. memory_length: over how many steps rounding errors pile up.
     template <class Real>
-    void add(const StepTerms<Real>* terms, int n_steps, double memory_length, double times = 1.0) {
-        double magnitude = 0.0;
-        double x_squared = 0.0;
-        double parts_squared = 0.0;
-        for (int k = 0; k < n_steps; ++k) {
-            magnitude += terms[k].magnitude;
-            x_squared += terms[k].x_squared;
-            parts_squared += terms[k].parts_squared + emission_squared_;
-        }
-        magnitude_ += times * magnitude * (4.0 + memory_length);
-        sensitivity_ += times * std::sqrt(x_squared * parts_squared);
+    void add(const StepTerms<Real>& sums, double n_steps, double memory_length) {
+        const double parts_squared = sums.parts_squared + n_steps * emission_squared_;
+        magnitude_ += sums.magnitude * (4.0 + memory_length);
+        sensitivity_ += std::sqrt(sums.x_squared * parts_squared);
     }
 
     double nats(std::int64_t n_steps) const {

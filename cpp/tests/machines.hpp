@@ -1,6 +1,7 @@
 // Machines for tests, with the factor L of their covariance, and the dense definition.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <random>
 #include <vector>
@@ -47,6 +48,22 @@ inline Matrices random(int n, int m, unsigned seed) {
         result.l[i * m + i] = 1.0 + 0.5 * uniform(engine);
     }
     result.s = square(m, result.l);
+    return result;
+}
+
+// The transition is triangular with this eigenvalue and smaller ones; G and C are positive, which
+// keeps the filter's eigenvalues below the transition's.
+inline Matrices with_root(double root, int n, int m, unsigned seed) {
+    Matrices result = random(n, m, seed);
+    for (double& entry : result.g) entry = std::abs(entry);
+    for (double& entry : result.c) entry = std::abs(entry);
+    for (int i = 0; i < n; ++i) {
+        for (int j = 0; j < n; ++j) {
+            double& entry = result.f[i * n + j];
+            entry = j > i ? 0.5 * entry : j == i ? root / (1 + i) : 0.0;
+            for (int k = 0; k < m; ++k) entry -= result.g[i * m + k] * result.c[k * n + j];
+        }
+    }
     return result;
 }
 

@@ -1,6 +1,7 @@
 #include "entroprod/production.hpp"
 
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "check.hpp"
@@ -24,6 +25,28 @@ std::vector<double> curve_of(const LinearGaussian& machine, int n_steps,
     std::vector<double> curve(static_cast<std::size_t>(n_steps));
     entropy_production_curve(machine, n_steps, options, nullptr, curve.data());
     return curve;
+}
+
+template <class Call>
+std::string overflow_of(Call&& call) {
+    try {
+        call();
+    } catch (const entroprod::Overflow& overflow) {
+        return overflow.what();
+    }
+    return "none";
+}
+
+// A total without a curve takes long stretches at once; with a curve it goes step by step.
+constexpr ProductionOptions every_step{.precision = Precision::double_precision,
+                                       .shortcuts = false};
+
+void check_stretches(const LinearGaussian& machine, int n_steps) {
+    const auto total = entropy_production(machine, n_steps, every_step, nullptr);
+    const double wanted = curve_of(machine, n_steps, every_step).back();
+    // Step by step, each step may add a roundoff of the sum so far and of its own terms.
+    const double roundoffs = n_steps * entroprod::unit_roundoff<double>;
+    CHECK_CLOSE(total.value, wanted, roundoffs, machine.n_outputs() * roundoffs);
 }
 
 }  // namespace
@@ -73,6 +96,38 @@ TEST(shortcuts_change_nothing) {
         for (int t = 0; t < n_steps; ++t) CHECK_CLOSE(fast[t], slow[t], relative, absolute);
         CHECK_CLOSE(std::accumulate(fast.begin(), fast.end(), 0.0), with.value, relative, absolute);
     }
+}
+
+TEST(stretches_equal_single_steps) {
+    for (const double root : {0.5, 0.999, 1.0, 1.002, 1.01}) {
+        for (const auto& [n, m] :
+             {std::pair{1, 1}, {1, 4}, {2, 1}, {2, 2}, {3, 2}, {4, 3}, {4, 4}}) {
+            const auto machine = machines::with_root(root, n, m, 10 * n + m).machine();
+            for (const int n_steps : {2047, 2048, 5000}) check_stretches(machine, n_steps);
+        }
+    }
+}
+
+TEST(overflow_in_a_stretch) {
+    const auto machine = machines::with_root(1.05, 2, 2, 1).machine();
+    constexpr int n_steps = 20000;
+    const auto of_total =
+        overflow_of([&] { entropy_production(machine, n_steps, every_step, nullptr); });
+    CHECK(of_total != "none");
+    CHECK(of_total == overflow_of([&] { curve_of(machine, n_steps, every_step); }));
+    // The second state is neither driven nor seen, but the powers of its eigenvalue overflow.
+    const double filter[] = {0.8, 0.0, 0.0, 20.0}, gain[] = {0.1, 0.0}, emission[] = {1.0, 0.0};
+    const double one = 1.0;
+    check_stretches(LinearGaussian(2, 1, filter, gain, emission, &one), 5000);
+}
+
+TEST(shortcuts_between_stretches) {
+    const auto machine = machines::with_root(0.997, 2, 2, 3).machine();
+    constexpr int n_steps = 200000;
+    const auto with =
+        entropy_production(machine, n_steps, {.precision = Precision::double_precision}, nullptr);
+    const auto without = entropy_production(machine, n_steps, every_step, nullptr);
+    CHECK_CLOSE(with.value, without.value, relative, absolute);
 }
 
 TEST(rate_is_the_slope) {

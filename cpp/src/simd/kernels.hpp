@@ -16,13 +16,30 @@ struct BackwardState {
     Real* dual;   // accumulated weight of the forward noise; unused with covariances given
 };
 
-// What one step adds, in nats times two, with what a bound of its rounding error needs.
-template <class Real>
+// What one step adds, in nats times two, with what a bound of its rounding error needs: sizes, for
+// which double is enough whatever Real is.
+template <class Real, class Size = double>
 struct StepTerms {
-    Real excess;           // tr(S^-1 Sigma^B) - m
-    double magnitude;      // the sum of the terms' sizes before the subtraction
-    double x_squared;      // |X|^2
-    double parts_squared;  // |C Gamma A|^2, X being the difference of C and that
+    Real excess;         // tr(S^-1 Sigma^B) - m
+    Size magnitude;      // the sum of the terms' sizes before the subtraction
+    Size x_squared;      // |X|^2
+    Size parts_squared;  // |C Gamma A|^2, X being the difference of C and that
+};
+
+// How L steps of the recursions change a state, (n, n) each:
+//   Gamma -> gamma + F^L Gamma A^L,
+//   Omega -> F^L Omega (F^L)^T + what it is from Omega = 0,
+//   E     -> (A^L)^T E A^L     + what it is from E = 0,
+// and the sum of their terms is that from Omega = E = 0 plus <emission_gram, Omega> + <noise, E>.
+template <class Real>
+struct LeapMaps {
+    const Real* gamma;          // Gamma after L steps from 0
+    const Real* filter;         // F^L
+    const Real* filter_t;       // (F^L)^T
+    const Real* transition;     // A^L
+    const Real* transition_t;   // (A^L)^T
+    const Real* emission_gram;  // sum_j (F^j)^T C^T C F^j  for j < L
+    const Real* noise;          // sum_j A^j G G^T (A^j)^T  for j < L
 };
 
 constexpr std::size_t scratch_size(int n, int m) {
@@ -41,12 +58,19 @@ struct ProductionKernels {
     // covariances (n_steps + 1, n, n): fills in all but the first.
     using AdvanceCovariance = void (*)(const WhitenedMachine<Real>& machine, int n_steps,
                                        Real* covariances, Real* scratch);
+    // n_segments times segment_steps steps at once, the dual form: returns the sums of their terms.
+    // segment_steps is a multiple of 16, and the maps are those of so many steps.
+    using AdvanceStretch = StepTerms<Real> (*)(const WhitenedMachine<Real>& machine,
+                                               const LeapMaps<Real>& maps, int segment_steps,
+                                               const BackwardState<Real>& state);
     // out (rows, cols) = a (rows, inner) b (inner, cols)
     using Multiply = void (*)(int rows, int inner, int cols, const Real* a, const Real* b,
                               Real* out);
     Advance (*advance)(int n, int m);  // the variant for a machine of this size
     AdvanceCovariance (*advance_covariance)(int n);
     Multiply multiply;
+    int n_segments;                                   // a power of 2
+    AdvanceStretch (*advance_stretch)(int n, int m);  // may return nullptr: there is none
 };
 
 // One path in each lane. Blocks of steps are (n_steps, m, lanes), a memory is (n, lanes).

@@ -25,7 +25,8 @@ void multiply_matrices(int rows, int inner, int cols, const double* a, const dou
 }  // namespace
 
 ProductionKernels<double> production_double() {
-    return {pick<Advance>, [](int n) { return pick<AdvanceCovariance>(n, 1); }, multiply_matrices};
+    return {pick<Advance>, [](int n) { return pick<AdvanceCovariance>(n, 1); }, multiply_matrices,
+            stretch_segments(), production_stretch};
 }
 
 }  // namespace ENTROPROD_ISA

@@ -18,9 +18,13 @@ void multiply_matrices(int rows, int inner, int cols, const Extended* a, const E
     multiply(Extent<0>(rows), Extent<0>(inner), Extent<0>(cols), a, b, out);
 }
 
+Production::AdvanceStretch no_stretch(int, int) { return nullptr; }
+
 }  // namespace
 
-Production production_extended() { return {pick, pick_covariance, multiply_matrices}; }
+Production production_extended() {
+    return {pick, pick_covariance, multiply_matrices, 1, no_stretch};
+}
 
 }  // namespace ENTROPROD_ISA
 }  // namespace entroprod

@@ -35,22 +35,22 @@ struct Scratch {
 
 // Splits [C; F] Gamma [A, G] into X, N^T and the next Gamma; returns the terms that don't need
 // Omega: the squared norm of Y, and what tells how many digits X has lost.
-template <class Real, int N, int M>
+template <class Real, class Size, int N, int M>
 ENTROPROD_INLINE void split_products(Extent<N> n, Extent<M> m, const WhitenedMachine<Real>& machine,
                                      const Scratch<Real>& scratch, Real* gamma, Real& y_squared,
-                                     StepTerms<Real>& terms) {
+                                     StepTerms<Real, Size>& terms) {
     const auto width = n + m;
     const Real* c = machine.emission();
-    double x_squared = 0.0;
-    double parts_squared = 0.0;
+    Size x_squared(0.0);
+    Size parts_squared(0.0);
     y_squared = Real(0.0);
     for (int i = 0; i < m; ++i) {
         const Real* row = scratch.both + i * width;
         for (int j = 0; j < n; ++j) {
             const Real x = c[i * n + j] - row[j];
             scratch.x[i * n + j] = x;
-            x_squared += to_double(x) * to_double(x);
-            parts_squared += to_double(row[j]) * to_double(row[j]);
+            x_squared += Size(x) * Size(x);
+            parts_squared += Size(row[j]) * Size(row[j]);
         }
         for (int j = 0; j < m; ++j) {
             const Real y = Real(i == j ? 1.0 : 0.0) - row[n + j];
@@ -68,10 +68,10 @@ ENTROPROD_INLINE void split_products(Extent<N> n, Extent<M> m, const WhitenedMac
 
 // One step of all recursions. With `covariance` (Pi of the matching forward time) the step's own
 // term tr(X Pi X^T); without it the dual form <G G^T, E>, which needs no forward recursion.
-template <bool with_covariance, class Real, int N, int M>
+template <bool with_covariance, class Real, class Size, int N, int M>
 ENTROPROD_INLINE void step(Extent<N> n, Extent<M> m, const WhitenedMachine<Real>& machine,
                            const Scratch<Real>& scratch, const BackwardState<Real>& state,
-                           const Real* covariance, StepTerms<Real>& terms) {
+                           const Real* covariance, StepTerms<Real, Size>& terms) {
     const auto n_plus_m = m + n;
     multiply(n_plus_m, n, n, machine.emission_over_filter, state.gamma, scratch.left);
     multiply(n_plus_m, n, n_plus_m, scratch.left, machine.transition_and_input, scratch.both);
@@ -94,7 +94,7 @@ ENTROPROD_INLINE void step(Extent<N> n, Extent<M> m, const WhitenedMachine<Real>
         add_gram(m, n, scratch.x, state.dual);
     }
     terms.excess = memory_part + (noise_part - Real(static_cast<double>(m)));
-    terms.magnitude = to_double(memory_part) + to_double(noise_part) + m;
+    terms.magnitude = Size(memory_part) + Size(noise_part) + Size(static_cast<double>(m));
 }
 
 template <class Real, int N, int M>

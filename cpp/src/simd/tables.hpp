@@ -9,6 +9,8 @@ inline namespace ENTROPROD_ISA {
 
 ProductionKernels<double> production_double();
 ProductionKernels<Extended> production_extended();
+int stretch_segments();
+ProductionKernels<double>::AdvanceStretch production_stretch(int n, int m);
 TrajectoryKernels trajectory();
 ReversalKernels reversal();
 

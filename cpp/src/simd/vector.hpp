@@ -84,6 +84,22 @@ ENTROPROD_INLINE BitPack spread(std::uint64_t value) {
     return result;
 }
 
+// One register as a number, with the arithmetic that the templates of matrix.hpp ask for.
+struct Lanes {
+    DoubleRegister values;
+
+    Lanes() = default;
+    ENTROPROD_INLINE explicit Lanes(DoubleRegister all) : values(all) {}
+    ENTROPROD_INLINE explicit Lanes(double value) : values(value - DoubleRegister{}) {}
+    ENTROPROD_INLINE Lanes& operator+=(Lanes other) {
+        values += other.values;
+        return *this;
+    }
+};
+ENTROPROD_INLINE Lanes operator+(Lanes a, Lanes b) { return Lanes(a.values + b.values); }
+ENTROPROD_INLINE Lanes operator-(Lanes a, Lanes b) { return Lanes(a.values - b.values); }
+ENTROPROD_INLINE Lanes operator*(Lanes a, Lanes b) { return Lanes(a.values * b.values); }
+
 ENTROPROD_INLINE Pack load(const double* from) {
     Pack result;
     for (auto& part : result.part) {
