@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 PAGES = sorted(Path(__file__).parent.parent.joinpath("docs").glob("*.md"))
-CODE_CELL = re.compile(r"^```\{code-cell\} python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# The code of a cell, after its options (":tags: ...").
+CODE_CELL = re.compile(
+    r"^```\{code-cell\} python\n(?::.*\n)*(.*?)^```$", re.DOTALL | re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

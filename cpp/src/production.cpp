@@ -47,11 +47,9 @@ StepTerms<Real> sum_terms(const StepTerms<Real>* terms, int n_steps, const Exten
 template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                           const Poll& poll, double* curve) {
-    const int n = machine.n_states();
-    const int m = machine.n_outputs();
-    Recursion<Real> recursion(whitened<Real>(machine));
+    Meter meter(poll, work_per_step<Real>(machine.n_states(), machine.n_outputs()));
+    Recursion<Real> recursion(whitened<Real>(machine), meter);
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
-    Meter meter(poll, work_per_step<Real>(n, m));
     Extended total;
     StepTerms<Real> slope{};  // a step's terms, where they no longer change
     bool converged = false;
@@ -79,7 +77,6 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
             // A memory of that many steps until rounding level decays within a few of them.
             if (converged) memory_length /= block_steps;
         }
-        meter.spend(steps, done);
     }
     const Extended per_step = half(slope.excess);
     for (std::int64_t k = 1; curve && done + k <= n_steps; ++k) {
@@ -176,7 +173,7 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
         std::max<std::int64_t>(block_steps, std::llround(std::sqrt(static_cast<double>(n_steps)))));
     Meter meter(poll, work_per_step<Real>(view.n_states, view.n_outputs));
     ForwardCovariances<Real> forward(view, n_steps, block, shortcuts, meter);
-    Recursion<Real> recursion(view);
+    Recursion<Real> recursion(view, meter);
     bool converged = false;
     double last = 0.0;
     for (std::int64_t index = (n_steps - 1) / block; index >= 0; --index) {
@@ -199,7 +196,6 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
             }
             last = 0.5 * to_double(terms[steps - 1].excess);
             converged = converged || recursion.converged();
-            meter.spend(steps, n_steps - first - at);
         }
     }
 }

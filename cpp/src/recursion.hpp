@@ -49,6 +49,11 @@ public:
     Meter(const Poll& poll, double work_per_step)
         : poll_(poll), steps_between_(std::max(1.0, 1e8 / work_per_step)) {}
 
+    // So many steps, of at most `most`, may be done before the next call of spend.
+    int steps_at_once(int most) const {
+        return static_cast<int>(std::min(steps_between_, static_cast<double>(most)));
+    }
+
     void spend(int steps, std::int64_t done) {
         spent_ += steps;
         if (spent_ < steps_between_) return;
@@ -99,6 +104,7 @@ public:
 
     // change: over the last block, relative.
     bool operator()(double change) {
+        ++n_blocks_;
         quiet_blocks_ = change <= tolerance_ ? quiet_blocks_ + 1 : 0;
         if (change < 0.5 * smallest_) {
             smallest_ = change;
@@ -106,7 +112,9 @@ public:
         } else {
             ++blocks_since_;
         }
-        const bool stagnant = change <= 1e4 * tolerance_ && blocks_since_ >= patience_;
+        // A slow decay halves the change in a thirtieth of the time that it takes to get there.
+        const bool stagnant = change <= 1e4 * tolerance_ &&
+                              blocks_since_ >= std::max<std::int64_t>(patience_, n_blocks_ / 4);
         return quiet_blocks_ >= blocks_needed_ || stagnant;
     }
 
@@ -116,15 +124,17 @@ private:
     int patience_;
     int quiet_blocks_ = 0;
     double smallest_ = std::numeric_limits<double>::infinity();
-    int blocks_since_ = 0;
+    std::int64_t n_blocks_ = 0;
+    std::int64_t blocks_since_ = 0;
 };
 
 // Gamma, Omega and the dual covariance, and the terms of the last block of steps.
 template <class Real>
 class Recursion {
 public:
-    explicit Recursion(const WhitenedMachine<Real>& machine)
+    Recursion(const WhitenedMachine<Real>& machine, Meter& meter)
         : machine_(machine),
+          meter_(meter),
           size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
           now_(3 * size_, Real(0.0)),
           before_(3 * size_),
@@ -139,7 +149,13 @@ public:
     const StepTerms<Real>* advance(int n_steps, const Real* covariances = nullptr,
                                    std::ptrdiff_t stride = 0) {
         before_ = now_;
-        advance_(machine_, state(), n_steps, covariances, stride, scratch_.data(), terms_);
+        const int at_once = meter_.steps_at_once(block_steps);
+        for (int k = 0; k < n_steps; k += at_once) {
+            const int steps = std::min(at_once, n_steps - k);
+            const Real* from = covariances == nullptr ? nullptr : covariances + k * stride;
+            advance_(machine_, state(), steps, from, stride, scratch_.data(), terms_ + k);
+            meter_.spend(steps, n_done_ + k);
+        }
         for (int k = 0; k < n_steps; ++k) {
             if (!std::isfinite(terms_[k].magnitude)) throw Overflow(n_done_ + k + 1);
         }
@@ -164,6 +180,7 @@ public:
             return false;
         }
         n_done_ += stretch_steps;
+        meter_.spend(stretch_steps, n_done_);
         of_stretch_ = true;
         return true;
     }
@@ -187,6 +204,7 @@ private:
     }
 
     WhitenedMachine<Real> machine_;
+    Meter& meter_;
     std::size_t size_;
     std::vector<Real> now_, before_, scratch_;
     typename ProductionKernels<Real>::Advance advance_;

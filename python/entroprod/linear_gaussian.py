@@ -421,7 +421,7 @@ class LinearGaussian:
         >>> m = ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]])
         >>> forward, backward = m.log_prob_both_ways([[1.0], [0.5]])
         >>> (forward - backward).round(6)
-        array([0.046875])
+        array([-0.046875])
         """
         batch, _ = self._as_batch(sequences)
         forward, backward = _core.log_prob_both_ways(

@@ -132,7 +132,7 @@ def entropy_production(
     >>> result = ep.entropy_production(machine, 6)
     >>> print(f"{result.total:.10f}")
     0.3108757952
-    >>> result.per_step.sum().round(10)
+    >>> print(f"{result.per_step.sum():.10f}")
     0.3108757952
     """
     _require_machine(machine)
@@ -177,8 +177,8 @@ def entropy_production_curve(
     --------
     >>> import entroprod as ep
     >>> machine = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
-    >>> ep.entropy_production_curve(machine, 4).round(10)
-    array([0.        , 0.0417851635, 0.1128127122, 0.1874839725])
+    >>> ep.entropy_production_curve(machine, 4).round(6)
+    array([0.      , 0.041785, 0.112813, 0.187484])
     """
     _require_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
@@ -219,7 +219,7 @@ def entropy_production_rate(machine: LinearGaussian, *, precision: Precision = "
     >>> import entroprod as ep
     >>> machine = ep.LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], [[1.0, 0.0], [0.0, 1.0]])
     >>> print(f"{ep.entropy_production_rate(machine):.12f}")
-    0.180000000000
+    0.545454545455
     """
     _require_machine(machine)
     _require_precision(precision)

@@ -106,7 +106,7 @@ def reversal_norm_squared(machine: LinearGaussian, n_steps: int, *, whiten: bool
     >>> import entroprod as ep
     >>> machine = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
     >>> print(f"{ep.reversal_norm_squared(machine, 6):.10f}")
-    6.6217515904
+    6.6217515903
     """
     _require_machine(machine)
     n_steps = as_count(n_steps, "n_steps")

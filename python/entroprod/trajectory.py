@@ -172,7 +172,7 @@ def stochastic_entropy_production(
     >>> import entroprod as ep
     >>> machine = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
     >>> ep.stochastic_entropy_production(machine, [[0.1], [0.7], [2.0]]).sigma.round(6)
-    array([-0.30926])
+    array([0.318754])
     """
     if not isinstance(machine, LinearGaussian):
         msg = f"machine must be a LinearGaussian, got {type(machine).__name__}"
