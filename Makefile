@@ -13,7 +13,7 @@ SOURCES := $(shell find cpp -path cpp/tests -prune -o -type f -print)
 CPP_FILES := $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 TESTS_BUILD := build/cpp-tests
 
-.PHONY: help demo test cpp-test py-test bench lint format sanitize docs wheel clean
+.PHONY: help demo pictures test cpp-test py-test bench lint format sanitize docs wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,6 +33,9 @@ $(INSTALLED): $(TOOLS) CMakeLists.txt $(SOURCES)
 
 demo: $(INSTALLED) ## the published curves, a Monte Carlo check, and a real data set
 	$(BIN)/entroprod demo
+
+pictures: demo ## renew the picture in README.md from the demo
+	mkdir -p docs/images && cp demo/kalman.png docs/images/
 
 test: lint cpp-test py-test ## lint, types, C++ tests, Python tests and every documented example
 

@@ -85,8 +85,10 @@ class Pool {
 public:
     // False if the pool is busy: then nothing has been done.
     bool try_run(Job& job, int n_helpers, const Poll& poll) {
-        const std::unique_lock busy(busy_, std::try_to_lock);
-        if (!busy) return false;
+        // A flag and no mutex, since a task of the pool may ask again on the same thread.
+        if (busy_.test_and_set(std::memory_order_acquire)) return false;
+        const std::unique_ptr<std::atomic_flag, void (*)(std::atomic_flag*)> release(
+            &busy_, [](std::atomic_flag* flag) { flag->clear(std::memory_order_release); });
         while (static_cast<int>(threads_.size()) < n_helpers) {
             const int worker = static_cast<int>(threads_.size()) + 1;
             threads_.emplace_back([this, worker] { serve(worker); });
@@ -135,7 +137,7 @@ private:
         }
     }
 
-    std::mutex busy_;
+    std::atomic_flag busy_;
     std::mutex mutex_;
     std::condition_variable wake_, idle_;
     std::vector<std::thread> threads_;

@@ -45,7 +45,7 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
         raise ValueError(msg)
     # A float wider than float64 may overflow to infinity, which the next check names.
     with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(array, dtype=np.float64)
+        array = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         msg = f"{name} must be finite, got {array[index]} at index {index}"
