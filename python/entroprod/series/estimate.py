@@ -6,7 +6,7 @@ from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
-from entroprod.arrays import RandomSource, as_count, draw_key
+from entroprod.arrays import RandomSource, as_count, draw_key, require_memory
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import entropy_production_rate
@@ -161,6 +161,8 @@ def series_entropy_production(
 
 def _replicate_count(value: SupportsIndex, name: str) -> int:
     count = as_count(value, name)
+    # A seed and its generator take about a kilobyte.
+    require_memory(1024 * count, name, f"a stream of random numbers for each of {count} replicates")
     if count < _FEWEST_REPLICATES:
         raise ValueError(f"{name} must be at least {_FEWEST_REPLICATES}, got {count}")
     return count
