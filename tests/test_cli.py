@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -606,7 +607,9 @@ class TestProcess:
     @pytest.mark.skipif(sys.platform == "win32", reason="signals are different there")
     def test_ctrl_c(self, tmp_path: Path) -> None:
         words = ["kalman", *SCALAR, "-T", "1000", "--monte-carlo", "1000000000"]
-        process = self.start(*words, "--plot", str(tmp_path / "curve.png"))
+        # A test run in the background of a script ignores Ctrl-C, and so would its children.
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = self.start(*words, "--plot", str(tmp_path / "curve.png"), preexec_fn=heed)
         time.sleep(4)
         assert process.poll() is None, process.communicate()
         process.send_signal(signal.SIGINT)
