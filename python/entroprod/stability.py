@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.linalg
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from entroprod.arrays import FloatArray
 
 ComplexArray: TypeAlias = NDArray[np.complex128]
+
+# Eigenvalues this close may be one defective eigenvalue, torn apart by rounding: eps^(1/16).
+_CLUSTER_RADIUS = 0.1
 
 
 def sorted_eigenvalues(matrix: FloatArray) -> ComplexArray:
@@ -28,19 +31,18 @@ def marginal_eigenvalue(matrix: FloatArray) -> complex | None:
     Van Loan 2013, section 7.2.2); a double unit root, as of a trend, is known to about 1e-8 only.
     """
     # Balancing makes the answer independent of the units of the memory and the outputs.
-    balanced = np.asarray(scipy.linalg.matrix_balance(matrix)[0], np.float64)
-    values, right = np.linalg.eig(balanced)
+    balanced = np.asarray(scipy.linalg.matrix_balance(matrix, permute=False)[0], np.float64)
+    decomposition: Any = scipy.linalg.eig(balanced, left=True, right=True)
+    values, left, right = decomposition
     epsilon = float(np.finfo(np.float64).eps)
     size = float(np.linalg.norm(balanced))
-    try:
-        # With normed columns v_i of V, |y_i^H x_i| is 1 / |row i of V^-1|.
-        with np.errstate(over="ignore"):
-            condition = np.linalg.norm(np.linalg.inv(right), axis=1)
-    except np.linalg.LinAlgError:  # defective to the last digit
-        condition = np.full(len(values), np.inf)
+    overlap = np.abs(np.sum(left.conj() * right, axis=0))
+    with np.errstate(divide="ignore"):
+        simple = 4.0 * epsilon * size / overlap
     # A k-fold defective eigenvalue is off by no more than about eps^(1/k).
-    worst = (epsilon * max(size, 1.0)) ** (1.0 / len(values))
-    error = np.minimum(4.0 * epsilon * size * condition, worst)
+    near = np.abs(values[:, np.newaxis] - values) <= _CLUSTER_RADIUS
+    defective = (epsilon * max(size, 1.0)) ** (1.0 / np.count_nonzero(near, axis=1))
+    error = np.minimum(np.minimum(simple, defective), _CLUSTER_RADIUS)
     marginal = np.flatnonzero(np.abs(values) + error >= 1.0)
     if marginal.size == 0:
         return None

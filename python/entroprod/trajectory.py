@@ -177,9 +177,9 @@ def stochastic_entropy_production(
     if not isinstance(machine, LinearGaussian):
         msg = f"machine must be a LinearGaussian, got {type(machine).__name__}"
         raise TypeError(msg)
-    forward, backward = machine.log_prob_both_ways(sequences, n_threads=n_threads)
-    n_steps = np.shape(sequences)[-2]
-    return StochasticEntropyProduction(forward - backward, forward, backward, n_steps)
+    paths, _ = machine._as_batch(sequences)
+    forward, backward = machine.log_prob_both_ways(paths, n_threads=n_threads)
+    return StochasticEntropyProduction(forward - backward, forward, backward, paths.shape[1])
 
 
 def monte_carlo(
@@ -194,7 +194,7 @@ def monte_carlo(
 ) -> MonteCarlo:
     """Estimate entropy production, and E[e^-sigma], from sampled paths.
 
-    Paths are drawn, scored and forgotten; memory doesn't grow with their number.
+    Paths are drawn, scored and forgotten: a batch of at most 512 leaves 64 bytes of moments.
 
     Parameters
     ----------
@@ -245,11 +245,16 @@ def monte_carlo(
     n_paths = as_count(n_paths, "n_paths")
     threads = as_thread_count(n_threads)
     key = draw_key(rng)
+    # In Python's integers, which don't overflow: a step's share, of a group with one step to spare.
+    step_memory = _core.monte_carlo_memory(machine._kernel, 1, 1) // 2
     require_memory(
-        _core.monte_carlo_memory(machine._kernel, n_steps, threads),
+        threads * (n_steps + 1) * step_memory,
         "n_steps",
         f"one group of paths of {n_steps} steps on each of {threads} thread(s)",
     )
+    # The moments of a task of paths; short paths make tasks of 512, the longest of 8.
+    tasks = n_paths // (512 if n_steps <= 2048 else 8) + 1
+    require_memory(64 * tasks, "n_paths", f"the moments of {n_paths} paths")
     sigma = None
     if keep_sigma:
         require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")
