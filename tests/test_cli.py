@@ -610,7 +610,7 @@ class TestProcess:
         # A test run in the background of a script ignores Ctrl-C, and so would its children.
         heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         process = self.start(*words, "--plot", str(tmp_path / "curve.png"), preexec_fn=heed)
-        time.sleep(4)
+        time.sleep(8)
         assert process.poll() is None, process.communicate()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
