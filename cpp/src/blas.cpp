@@ -12,8 +12,6 @@ constexpr long long smallest_product = 24LL * 24 * 24;
 
 void set_gemm(Gemm gemm) { installed_gemm = gemm; }
 
-bool available() { return installed_gemm != nullptr; }
-
 bool worthwhile(int rows, int cols, int inner) {
     return installed_gemm != nullptr &&
            static_cast<long long>(rows) * cols * inner >= smallest_product;

@@ -9,7 +9,6 @@ using Gemm = void (*)(char* trans_a, char* trans_b, int* m, int* n, int* k, doub
 
 // Without a routine the core's own loops serve every size.
 void set_gemm(Gemm gemm);
-bool available();
 
 // A call through the pointer costs about 100 ns, so small products are faster in a loop.
 bool worthwhile(int rows, int cols, int inner);

@@ -40,7 +40,7 @@ ENTROPROD_INLINE void add_product(Extent<R> rows, Extent<K> inner, const double*
 }
 
 // The memory h and the next one; local for fixed sizes, else in scratch memory of
-// trajectory_scratch_size(n, m) doubles.
+// (2 n + m) packs.
 template <int N, int M>
 struct PathState {
     Pack memory[N], next[N], output[M];
@@ -124,7 +124,7 @@ void generate(const WhitenedMachine<double>& machine, std::int64_t n_steps, doub
 
 // Innovations of given observations: adds their squared norms to squares (lanes,), and stores them
 // step by step in step_squares (n_steps, lanes) unless it is nullptr. direction -1 reads the block
-// from its last step to its first; step_squares is then not written.
+// from its last step to its first; step_squares is in the order of reading.
 template <int N, int M>
 void filter(const WhitenedMachine<double>& machine, std::int64_t n_steps, int direction,
             const double* steps, double* memory, double* squares, double* step_squares,

@@ -11,9 +11,12 @@ from entroprod.laws.law import Measurement, law
 
 @law("S_y(T) >= 0 for every T: it is a relative entropy", "the error that the results state")
 def non_negative(case: Case) -> Measurement:
-    """How far below zero the total or the curve falls."""
-    lowest = min(case.total, float(np.min(case.curve)))
-    return Measurement(max(0.0, -lowest), case.production.rounding_error + ABSOLUTE_FLOOR)
+    """How far below zero the sum of the steps falls, which nothing has rounded up to zero."""
+    values = case.production.per_step
+    summed = EPSILON * case.n_steps * float(np.sum(np.abs(values)))
+    lowest = min(case.total, float(np.min(case.curve)), float(np.sum(values)))
+    allowed = case.production.rounding_error + summed + ABSOLUTE_FLOOR
+    return Measurement(max(0.0, -lowest), allowed)
 
 
 @law("the curve at T is the total at T, and S_y(1) = 0", "the accuracy of the closed forms")
