@@ -6,6 +6,7 @@ from entroprod import _core, _lapack
 
 _core.set_gemm_address(_lapack.dgemm_address())
 
+from entroprod.adapters import from_control, from_scipy, from_statsmodels
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import (
@@ -16,6 +17,7 @@ from entroprod.production import (
 )
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
+from entroprod.state_space import StateSpace
 from entroprod.trajectory import (
     MonteCarlo,
     StochasticEntropyProduction,
@@ -32,12 +34,16 @@ __all__ = [
     "MonteCarlo",
     "NumericalError",
     "SeriesEntropyProduction",
+    "StateSpace",
     "StochasticEntropyProduction",
     "Verification",
     "entropy_production",
     "entropy_production_curve",
     "entropy_production_rate",
     "fit_var",
+    "from_control",
+    "from_scipy",
+    "from_statsmodels",
     "innovation_reversal_matrix",
     "monte_carlo",
     "reversal_norm_squared",

@@ -26,10 +26,11 @@ from entroprod.errors import NumericalError
 from entroprod.progress import Progress, reporting
 from entroprod.riccati import steady_state_gain
 from entroprod.stability import ComplexArray, marginal_eigenvalue, readable, sorted_eigenvalues
+from entroprod.state_space import StateSpaceForms, as_dynamics
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearGaussian:
+class LinearGaussian(StateSpaceForms):
     """Linear-Gaussian autoregressive machine in canonical (innovations) form.
 
     With a memory h of size n and observations y of size m,
@@ -111,10 +112,11 @@ class LinearGaussian:
         emission: ArrayLike,
         process_cov: ArrayLike,
         obs_cov: ArrayLike,
+        cross_cov: ArrayLike | None = None,
     ) -> LinearGaussian:
         """Steady-state Kalman filter of a linear state-space model, as a generative machine.
 
-        x_{t+1} = A x_t + w_t, y_t = C x_t + v_t with independent white noises w and v.
+        x_{t+1} = A x_t + w_t, y_t = C x_t + v_t with white noises w and v.
 
         Parameters
         ----------
@@ -126,6 +128,8 @@ class LinearGaussian:
             Q, covariance of w; positive semidefinite.
         obs_cov : array_like, (m, m)
             R, covariance of v; positive semidefinite.
+        cross_cov : array_like, (n, m), optional
+            N = E[w_t v_t^T]; by default 0. Together the three make a positive semidefinite matrix.
 
         Raises
         ------
@@ -136,7 +140,8 @@ class LinearGaussian:
         Notes
         -----
         Source: [S26]_ section 6. P solves the discrete algebraic Riccati equation,
-        S = C P C^T + R, filter gain K = P C^T S^-1, and F = A - A K C, G = A K (predictor gain).
+        S = C P C^T + R, and F = A - G C with the predictor gain G = (A P C^T + N) S^-1, which is
+        A K with the filter gain K = P C^T S^-1 where N = 0 ([AM79]_ chapter 5).
 
         Examples
         --------
@@ -147,13 +152,16 @@ class LinearGaussian:
         >>> print(f"{m.innovation_cov[0, 0]:.10f}")
         2.4838999027
         """
-        a = as_matrix(transition, "transition", (None, None))
-        n = a.shape[0]
-        a = as_matrix(a, "transition", (n, n))
-        c = as_matrix(emission, "emission", (None, n))
+        a, c = as_dynamics(transition, emission)
+        n, m = len(a), len(c)
         q = as_covariance(process_cov, "process_cov", n, definite=False)
-        r = as_covariance(obs_cov, "obs_cov", c.shape[0], definite=False)
-        gain, innovation_cov = steady_state_gain(a, c, q, r)
+        r = as_covariance(obs_cov, "obs_cov", m, definite=False)
+        cross = None if cross_cov is None else as_matrix(cross_cov, "cross_cov", (n, m))
+        if cross is not None:
+            joint = np.block([[q, cross], [cross.T, r]])
+            name = "[[process_cov, cross_cov], [cross_cov^T, obs_cov]]"
+            as_covariance(joint, name, n + m, definite=False)
+        gain, innovation_cov = steady_state_gain(a, c, q, r, cross)
         return cls(a - gain @ c, gain, c, innovation_cov)
 
     @classmethod
@@ -173,8 +181,7 @@ class LinearGaussian:
         emission : array_like, (m, n)
             C.
         filter_gain : array_like, (n, m)
-            K of the update x = x_predicted + K (y - C x_predicted). A predictor gain A K belongs
-            to the canonical form instead: ``LinearGaussian(A - G C, G, C, S)`` with G = A K.
+            K of the update x = x_predicted + K (y - C x_predicted).
         innovation_cov : array_like, (m, m)
             S; positive definite.
 
@@ -188,11 +195,30 @@ class LinearGaussian:
         >>> ep.LinearGaussian.from_gain([[0.9]], [[1.0]], [[0.6]], [[2.5]])
         LinearGaussian(n_states=1, n_outputs=1, spectral_radius=0.9)
         """
-        a = as_matrix(transition, "transition", (None, None))
-        n = a.shape[0]
-        a = as_matrix(a, "transition", (n, n))
-        c = as_matrix(emission, "emission", (None, n))
-        gain = a @ as_matrix(filter_gain, "filter_gain", (n, c.shape[0]))
+        a, c = as_dynamics(transition, emission)
+        gain = a @ as_matrix(filter_gain, "filter_gain", (len(a), len(c)))
+        return cls(a - gain @ c, gain, c, innovation_cov)
+
+    @classmethod
+    def from_predictor_gain(
+        cls,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        predictor_gain: ArrayLike,
+        innovation_cov: ArrayLike,
+    ) -> LinearGaussian:
+        """Machine from a one-step predictor, such as ``control.dlqe`` returns.
+
+        As :meth:`from_gain`, but with G, (n, m), of x_next = A x + G (y - C x): G = A K.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.LinearGaussian.from_predictor_gain([[0.9]], [[1.0]], [[0.54]], [[2.5]])
+        LinearGaussian(n_states=1, n_outputs=1, spectral_radius=0.9)
+        """
+        a, c = as_dynamics(transition, emission)
+        gain = as_matrix(predictor_gain, "predictor_gain", (len(a), len(c)))
         return cls(a - gain @ c, gain, c, innovation_cov)
 
     @classmethod
@@ -235,13 +261,6 @@ class LinearGaussian:
     def n_outputs(self) -> int:
         """Size m of an observation."""
         return len(self.output_matrix)
-
-    @cached_property
-    def transition(self) -> FloatArray:
-        """A = F + G C, (n, n): the transition of the memory under the machine's own noise."""
-        matrix = self.state_matrix + self.input_matrix @ self.output_matrix
-        matrix.flags.writeable = False
-        return matrix
 
     @cached_property
     def transition_eigenvalues(self) -> ComplexArray:

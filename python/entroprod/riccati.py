@@ -21,20 +21,27 @@ _POLISHING_STEPS = 3
 
 
 def steady_state_gain(
-    transition: FloatArray, emission: FloatArray, process_cov: FloatArray, obs_cov: FloatArray
+    transition: FloatArray,
+    emission: FloatArray,
+    process_cov: FloatArray,
+    obs_cov: FloatArray,
+    cross_cov: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Predictor gain A K, (n, m), and innovation covariance S, (m, m), of the steady state.
+    """Predictor gain, (n, m), and innovation covariance S, (m, m), of the steady state.
 
-    P = A (P - P C^T S^-1 C P) A^T + Q with S = C P C^T + R, the stabilising solution.
+    P = A P A^T + Q - G S G^T with S = C P C^T + R and the gain G = (A P C^T + N) S^-1, the
+    stabilising solution. Without the cross covariance N the gain is A K.
     """
-    _require_detectable(transition, emission)
-    _require_no_constant_mode(transition, process_cov)
-    p = _solve(transition, emission, process_cov, obs_cov)
+    a, c, q, r = transition, emission, process_cov, obs_cov
+    cross = np.zeros(c.T.shape) if cross_cov is None else cross_cov
+    _require_detectable(a, c)
+    if not cross.any():
+        _require_no_constant_mode(a, q)
+    p = _solve(a, c, q, r, cross)
     for _ in range(_POLISHING_STEPS):
-        p = _riccati_step(transition, emission, process_cov, obs_cov, p)
-    s = _innovation_cov(emission, obs_cov, p)
-    gain = transition @ np.linalg.solve(s, emission @ p).T
-    radius = np.abs(np.linalg.eigvals(transition - gain @ emission)).max()
+        p = _riccati_step(a, c, q, r, cross, p)
+    gain, s = _gain(a, c, r, cross, p)
+    radius = np.abs(np.linalg.eigvals(a - gain @ c)).max()
     if radius >= 1.0:
         msg = (
             "the Riccati equation of transition, emission, process_cov and obs_cov has no "
@@ -77,16 +84,19 @@ def _loses_rank(matrix: FloatArray) -> bool:
     return bool(values[-1] <= _MARGIN * values[0])
 
 
-def _solve(a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray) -> FloatArray:
+def _solve(
+    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, cross: FloatArray
+) -> FloatArray:
     """SciPy's solution; where it gives up, doubling."""
+    s = cross if cross.any() else None
     try:
-        p: FloatArray = np.asarray(scipy.linalg.solve_discrete_are(a.T, c.T, q, r), np.float64)
-        if _relative_residual(a, c, q, r, p) <= _ACCEPTED_RESIDUAL:
+        p: FloatArray = np.asarray(scipy.linalg.solve_discrete_are(a.T, c.T, q, r, s=s), np.float64)
+        if _relative_residual(a, c, q, r, cross, p) <= _ACCEPTED_RESIDUAL:
             return p
     except (np.linalg.LinAlgError, ValueError):
         pass  # an ill-conditioned pencil; the doubling below decides
-    p = _double(a, c, q, r)
-    residual = _relative_residual(a, c, q, r, p)
+    p = _double(a, c, q, r, cross)
+    residual = _relative_residual(a, c, q, r, cross, p)
     if not residual <= _ACCEPTED_RESIDUAL:
         msg = (
             "the Riccati equation of transition, emission, process_cov and obs_cov could not be "
@@ -96,7 +106,9 @@ def _solve(a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray) -> FloatA
     return p
 
 
-def _double(a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray) -> FloatArray:
+def _double(
+    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, cross: FloatArray
+) -> FloatArray:
     """Structure-preserving doubling (Chu, Fan, Lin and Wang 2004); needs a regular obs_cov."""
     if np.linalg.matrix_rank(r, hermitian=True) < len(r):
         msg = (
@@ -104,7 +116,9 @@ def _double(a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray) -> Float
             "of transition, emission, process_cov and obs_cov"
         )
         raise NumericalError(msg)
-    step, observed, p = a.T, c.T @ np.linalg.solve(r, c), q
+    # With w - N R^-1 v in the place of w, the noises are independent.
+    explained = np.linalg.solve(r, cross.T)
+    step, observed, p = (a - explained.T @ c).T, c.T @ np.linalg.solve(r, c), q - cross @ explained
     identity = np.eye(len(a))
     with np.errstate(all="ignore"):
         for _ in range(_MAX_DOUBLINGS):
@@ -134,21 +148,27 @@ def _innovation_cov(c: FloatArray, r: FloatArray, p: FloatArray) -> FloatArray:
     return s
 
 
+def _gain(
+    a: FloatArray, c: FloatArray, r: FloatArray, cross: FloatArray, p: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    s = _innovation_cov(c, r, p)
+    return np.asarray(np.linalg.solve(s, (a @ p @ c.T + cross).T).T, np.float64), s
+
+
 def _riccati_step(
-    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, p: FloatArray
+    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, cross: FloatArray, p: FloatArray
 ) -> FloatArray:
-    seen = c @ p
-    updated = p - seen.T @ np.linalg.solve(_innovation_cov(c, r, p), seen)
-    p = a @ updated @ a.T + q
+    gain, s = _gain(a, c, r, cross, p)
+    p = a @ p @ a.T + q - gain @ s @ gain.T
     return 0.5 * (p + p.T)
 
 
 def _relative_residual(
-    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, p: FloatArray
+    a: FloatArray, c: FloatArray, q: FloatArray, r: FloatArray, cross: FloatArray, p: FloatArray
 ) -> float:
     if not np.isfinite(p).all():
         return np.inf
     scale = max(float(np.abs(p).max()), float(np.abs(q).max()))
     if scale == 0.0:
         return 0.0
-    return float(np.abs(_riccati_step(a, c, q, r, p) - p).max()) / scale
+    return float(np.abs(_riccati_step(a, c, q, r, cross, p) - p).max()) / scale
