@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_adapters import autocovariances
 
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
+from oracles_adapters import autocovariances
 
 NAMES = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 # F + G C - G C and D^-1 D: a few operations on entries of order one.
@@ -43,7 +43,7 @@ def test_scipy_absorbs_the_feedthrough(machine: LinearGaussian, data: st.DataObj
     m = machine.n_outputs
     through = np.linalg.cholesky(data.draw(ept.covariances(m)))
     a, g, c, _ = machine._system()
-    system = scipy.signal.dlti(a, g @ through, c, through)
+    system = scipy.signal.StateSpace(a, g @ through, c, through, dt=1.0)
     inverse = np.linalg.inv(through)
     cov = inverse @ machine.innovation_cov @ inverse.T
     assert_same(ep.from_scipy(system, cov), machine, 100 * ROUNDING)
