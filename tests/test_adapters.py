@@ -514,6 +514,21 @@ def test_impossible_correlation_is_refused() -> None:
         LinearGaussian.from_state_space(TRANSITION, EMISSION, EYE, EYE, [[1.0]])
 
 
+@pytest.mark.parametrize("unit", [1e-10, 1e-4, 1e5])
+def test_units_of_the_observations_do_not_matter(unit: float) -> None:
+    """Daily log-returns have variances of 1e-8: still a driven, visible trend."""
+    trend, state_cov = np.array([[1.0, 1.0], [0.0, 1.0]]), np.diag([0.5, 0.1])
+    expected = LinearGaussian.from_state_space(trend, [[1.0, 0.0]], state_cov, [[1.0]])
+    small = LinearGaussian.from_state_space(trend, [[1.0, 0.0]], unit**2 * state_cov, [[unit**2]])
+    # A pencil with entries of very different sizes is solved to fewer digits, then polished.
+    tolerance = 100 * RICCATI
+    assert small.predictor_gain == pytest.approx(expected.predictor_gain, rel=tolerance)
+    shown = LinearGaussian.from_state_space(trend, [[unit, 0.0]], state_cov, [[unit**2]])
+    assert shown.predictor_gain * unit == pytest.approx(expected.predictor_gain, rel=tolerance)
+    through = state_space(TRANSITION, EYE, EMISSION, np.diag([1.0, unit]), dt=1.0)
+    assert ep.from_scipy(through, EYE).innovation_cov == pytest.approx(np.diag([1.0, unit**2]))
+
+
 def test_covariances_of_low_rank_are_semidefinite() -> None:
     """A product B Q B^T may have eigenvalues just below 0."""
     rng = np.random.default_rng(5)

@@ -224,11 +224,13 @@ def from_scipy(system: Any, input_cov: ArrayLike) -> LinearGaussian:
     form: Any = system if isinstance(system, scipy.signal.StateSpace) else system.to_ss()
     a, b, c, d = (as_matrix(getattr(form, name), f"system.{name}", (None, None)) for name in "ABCD")
     m = len(d)
-    if d.shape != (m, m) or np.linalg.matrix_rank(d) < m:
+    largest = np.abs(d).max(axis=1, keepdims=True)
+    rank = np.linalg.matrix_rank(d / np.where(largest > 0.0, largest, 1.0))  # in any units of y
+    if d.shape != (m, m) or rank < m:
         msg = (
             "system must pass its input on at once: its feedthrough D must be square and "
-            f"invertible, got rank {np.linalg.matrix_rank(d)} of shape {d.shape}; where the input "
-            "can't be told from the output use LinearGaussian.from_state_space"
+            f"invertible, got rank {rank} of shape {d.shape}; where the input can't be told from "
+            "the output use LinearGaussian.from_state_space"
         )
         raise ValueError(msg)
     cov = as_covariance(input_cov, "input_cov", m, definite=True)

@@ -53,10 +53,11 @@ def steady_state_gain(
 
 def _require_detectable(transition: FloatArray, emission: FloatArray) -> None:
     """Hautus test: no mode on or outside the unit circle may be invisible in the emission."""
+    shown = _in_own_units(emission)
     for value in np.linalg.eigvals(transition):
         if abs(value) < 1.0 - _MARGIN:
             continue
-        stacked = np.vstack([transition - value * np.eye(len(transition)), emission])
+        stacked = np.vstack([transition - value * np.eye(len(transition)), shown])
         if _loses_rank(stacked):
             msg = (
                 "transition and emission are undetectable: the observations don't show the mode "
@@ -67,16 +68,23 @@ def _require_detectable(transition: FloatArray, emission: FloatArray) -> None:
 
 def _require_no_constant_mode(transition: FloatArray, process_cov: FloatArray) -> None:
     """A mode on the unit circle without noise has no stabilising filter: its gain fades to 0."""
+    driven = _in_own_units(process_cov)
     for value in np.linalg.eigvals(transition):
         if abs(abs(value) - 1.0) > _MARGIN:
             continue
-        joined = np.hstack([transition - value * np.eye(len(transition)), process_cov])
+        joined = np.hstack([transition - value * np.eye(len(transition)), driven])
         if _loses_rank(joined):
             msg = (
                 "the Riccati equation has no stabilising solution: process_cov doesn't drive the "
                 f"mode with eigenvalue {value:.6g} on the unit circle of transition"
             )
             raise NumericalError(msg)
+
+
+def _in_own_units(matrix: FloatArray) -> FloatArray:
+    """Of entries up to 1, so that the units of the observations don't weigh in a rank."""
+    largest = np.abs(matrix).max()
+    return matrix / largest if largest > 0.0 else matrix
 
 
 def _loses_rank(matrix: FloatArray) -> bool:
