@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 void bind_blas(pybind11::module_& module);
+void bind_decomposition(pybind11::module_& module);
 void bind_linear_gaussian(pybind11::module_& module);
 void bind_production(pybind11::module_& module);
 void bind_reversal(pybind11::module_& module);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "cholesky.hpp"
 #include "entroprod/matrix.hpp"
 #include "simd/kernels.hpp"
 
@@ -15,48 +16,6 @@ namespace {
 
 using Dynamic = Extent<0>;
 
-// S = L L^T; throws if S isn't positive definite.
-std::vector<Extended> factor_cholesky(int m, const std::vector<double>& s) {
-    std::vector<Extended> lower(s.size(), Extended(0.0));
-    for (int j = 0; j < m; ++j) {
-        for (int i = j; i < m; ++i) {
-            Extended rest = s[i * m + j];
-            for (int k = 0; k < j; ++k) rest -= lower[i * m + k] * lower[j * m + k];
-            if (i > j) {
-                lower[i * m + j] = rest / lower[j * m + j];
-            } else if (rest.high > 0.0) {
-                lower[j * m + j] = square_root(rest);
-            } else {
-                throw std::invalid_argument("the innovation covariance is not positive definite");
-            }
-        }
-    }
-    return lower;
-}
-
-std::vector<Extended> invert_lower(int m, const std::vector<Extended>& lower) {
-    std::vector<Extended> inverse(lower.size(), Extended(0.0));
-    for (int j = 0; j < m; ++j) {
-        inverse[j * m + j] = Extended(1.0) / lower[j * m + j];
-        for (int i = j + 1; i < m; ++i) {
-            Extended sum;
-            for (int k = j; k < i; ++k) sum += lower[i * m + k] * inverse[k * m + j];
-            inverse[i * m + j] = -(sum / lower[i * m + i]);
-        }
-    }
-    return inverse;
-}
-
-template <class To, class From>
-std::vector<To> converted(const std::vector<From>& values) {
-    std::vector<To> result(values.size());
-    std::transform(values.begin(), values.end(), result.begin(),
-                   [](From value) { return static_cast<To>(value); });
-    return result;
-}
-
-// Always in double-double: a nearly singular S would otherwise cost as many digits as its
-// condition has.
 struct Whitening {
     std::vector<Extended> cholesky;          // L        (m, m)
     std::vector<Extended> inverse_cholesky;  // L^-1     (m, m)
@@ -65,7 +24,7 @@ struct Whitening {
 
     Whitening(int n, int m, const std::vector<double>& input_matrix,
               const std::vector<double>& output_matrix, const std::vector<double>& innovation_cov)
-        : cholesky(factor_cholesky(m, innovation_cov)),
+        : cholesky(factor_cholesky(m, innovation_cov.data())),
           inverse_cholesky(invert_lower(m, cholesky)),
           emission(output_matrix.size()),
           input(input_matrix.size()) {
@@ -188,6 +147,7 @@ LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_
       input_matrix_(input_matrix, input_matrix + static_cast<std::size_t>(n_) * m_),
       output_matrix_(output_matrix, output_matrix + static_cast<std::size_t>(m_) * n_),
       innovation_cov_(innovation_cov, innovation_cov + static_cast<std::size_t>(m_) * m_),
+      initial_mean_(static_cast<std::size_t>(n_), 0.0),
       extended_(std::make_shared<ExtendedStorage>()) {
     if (static_cast<std::int64_t>(n_ + m_) * (n_ + m_) > std::numeric_limits<int>::max()) {
         throw std::length_error("the machine's matrices have more entries than an int can count");
@@ -215,6 +175,16 @@ WhitenedMachine<Extended> LinearGaussian::whitened_extended() const {
             assemble<Extended>(n_, m_, state_matrix_, input_matrix_, output_matrix_, whitening);
     });
     return view(n_, m_, extended_->whitened);
+}
+
+MachineSteps LinearGaussian::steps() const {
+    return {n_,
+            m_,
+            {state_matrix_.data(), 0},
+            {input_matrix_.data(), 0},
+            {output_matrix_.data(), 0},
+            {innovation_cov_.data(), 0},
+            initial_mean_.data()};
 }
 
 LinearGaussian LinearGaussian::with_unit_innovations() const {

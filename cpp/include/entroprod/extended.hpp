@@ -91,6 +91,26 @@ inline Extended square_root(Extended a) {
 }
 inline double square_root(double a) { return std::sqrt(a); }
 
+// ln a for a > 0: a = 2^k f with f within a factor sqrt(2) of 1, and ln f = 2 artanh z with
+// z = (f - 1) / (f + 1), whose series keeps relative accuracy where a is near 1.
+inline Extended logarithm(Extended a) {
+    if (!(a.high > 0.0) || std::isinf(a.high)) return {std::log(a.high), 0.0};
+    int k = std::ilogb(a.high);
+    if (std::scalbn(a.high, -k) > 1.4142135623730951) ++k;
+    const Extended f(std::scalbn(a.high, -k), std::scalbn(a.low, -k));
+    const Extended z = (f - Extended(1.0)) / (f + Extended(1.0));
+    const Extended square = z * z;
+    // |z| <= 0.172: the first term left out is below 2^-107 of the sum.
+    constexpr int last_power = 41;
+    Extended sum = Extended(1.0) / Extended(last_power);
+    for (int power = last_power - 2; power > 0; power -= 2) {
+        sum = sum * square + Extended(1.0) / Extended(power);
+    }
+    constexpr Extended ln_2(0.6931471805599453, 2.3190468138462996e-17);
+    return Extended(2.0) * z * sum + Extended(k) * ln_2;
+}
+inline double logarithm(double a) { return std::log(a); }
+
 ENTROPROD_INLINE double to_double(Extended a) { return a.high; }
 ENTROPROD_INLINE double to_double(double a) { return a; }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "entroprod/extended.hpp"
+#include "entroprod/steps.hpp"
 
 namespace entroprod {
 
@@ -55,6 +56,9 @@ public:
     WhitenedMachine<double> whitened() const;
     WhitenedMachine<Extended> whitened_extended() const;
 
+    // The same parameters at every step, the memory in units of its own spread.
+    MachineSteps steps() const;
+
     // The same machine with S = I: its whitened quantities are this machine's unwhitened ones.
     LinearGaussian with_unit_innovations() const;
 
@@ -64,6 +68,7 @@ private:
     // In units of the memory's own spread.
     std::vector<double> state_matrix_, input_matrix_, output_matrix_;
     std::vector<double> innovation_cov_;
+    std::vector<double> initial_mean_;
     std::vector<double> cholesky_, inverse_cholesky_;
     double log_det_ = 0.0;
     std::vector<double> whitened_;

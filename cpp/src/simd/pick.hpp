@@ -10,6 +10,8 @@ inline namespace ENTROPROD_ISA {
 inline constexpr int largest_fixed = 4;
 
 // Choose<N, M>::kernel with N = n, M = m where both are small, else Choose<0, 0>::kernel.
+// Choose must have a name of its own among all translation units, even in an unnamed namespace:
+// GCC gives pick external linkage in spite of it, and the linker would keep one of two namesakes.
 template <template <int, int> class Choose, int N = 1, int M = 1>
 auto pick(int n, int m) {
     if (n == N && m == M) return Choose<N, M>::kernel;

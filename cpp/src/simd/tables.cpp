@@ -10,8 +10,13 @@ namespace entroprod {
 
 // kernels_baseline(), kernels_avx2(), ...
 Kernels ENTROPROD_JOIN(kernels_, ENTROPROD_ISA)() {
-    return {ENTROPROD_STRING(ENTROPROD_ISA), production_double(), production_extended(),
-            trajectory(), reversal()};
+    return {ENTROPROD_STRING(ENTROPROD_ISA),
+            production_double(),
+            production_extended(),
+            decomposition_double(),
+            decomposition_extended(),
+            trajectory(),
+            reversal()};
 }
 
 }  // namespace entroprod

@@ -11,6 +11,8 @@ ProductionKernels<double> production_double();
 ProductionKernels<Extended> production_extended();
 int stretch_segments();
 ProductionKernels<double>::AdvanceStretch production_stretch(int n, int m);
+DecompositionKernels<double> decomposition_double();
+DecompositionKernels<Extended> decomposition_extended();
 TrajectoryKernels trajectory();
 ReversalKernels reversal();
 

@@ -1,0 +1,270 @@
+#include "entroprod/decomposition.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "pair_parameters.hpp"
+#include "recursion.hpp"
+
+namespace entroprod {
+namespace {
+
+template <class Real>
+const DecompositionKernels<Real>& decomposition_kernels();
+template <>
+const DecompositionKernels<double>& decomposition_kernels() {
+    return kernels().decomposition;
+}
+template <>
+const DecompositionKernels<Extended>& decomposition_kernels() {
+    return kernels().decomposition_extended;
+}
+
+// Covariance and mean of the forward memory at the times 1 .. T, kept at the start of each block of
+// steps until they have converged, and made again block by block.
+template <class Real>
+class ForwardMoments {
+public:
+    ForwardMoments(PairParameters<Real>& parameters, const double* initial_mean,
+                   std::int64_t n_steps, std::int64_t block, bool shortcuts, Meter& meter)
+        : parameters_(parameters),
+          meter_(meter),
+          n_steps_(n_steps),
+          block_(block),
+          n_(static_cast<std::size_t>(parameters.sizes().n)),
+          size_(n_ * n_ + n_),
+          buffer_(static_cast<std::size_t>(block + 1) * size_, Real(0.0)),
+          scratch_(decomposition_kernels<Real>().scratch_size(
+              parameters.sizes().n, parameters.sizes().b, parameters.sizes().m)) {
+        std::copy_n(initial_mean, n_, buffer_.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
+        const bool may_converge = shortcuts && parameters.constant();
+        ConvergenceTest converged(unit_roundoff<Real>, parameters.sizes().n);
+        const std::int64_t n_blocks = (n_steps + block - 1) / block;
+        for (n_kept_ = 0; n_kept_ < n_blocks; ++n_kept_) {
+            kept_.insert(kept_.end(), buffer_.data(), buffer_.data() + size_);
+            fill(n_kept_);
+            const Real* last = buffer_.data() + static_cast<std::size_t>(block) * size_;
+            if (may_converge && (n_kept_ + 1) * block <= n_steps && has_converged(converged)) {
+                limit_.assign(last, last + size_);
+                ++n_kept_;
+                break;
+            }
+            std::copy_n(last, size_, buffer_.begin());
+        }
+    }
+
+    // Whether all times of this block have the moments of the limit.
+    bool is_limit(std::int64_t index) const { return index >= n_kept_; }
+
+    void select(std::int64_t index) {
+        if (is_limit(index)) return;
+        std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(index * size_), size_,
+                    buffer_.begin());
+        fill(index);
+    }
+
+    // Of the k-th time of the block that was selected last.
+    const Real* covariance(std::int64_t index, std::int64_t k) const {
+        return is_limit(index) ? limit_.data() : buffer_.data() + k * size_;
+    }
+    const Real* mean(std::int64_t index, std::int64_t k) const {
+        return covariance(index, k) + n_ * n_;
+    }
+
+private:
+    void fill(std::int64_t index) {
+        for (std::int64_t k = 0; k < std::min(block_, n_steps_ - index * block_); ++k) {
+            const Real* now = buffer_.data() + k * size_;
+            Real* next = buffer_.data() + (k + 1) * size_;
+            decomposition_kernels<Real>().forward(
+                parameters_.sizes(), parameters_.at(index * block_ + k), now, now + n_ * n_, next,
+                next + n_ * n_, scratch_.data());
+            meter_.spend(1, 0);
+        }
+    }
+
+    // Asked once after each block of steps within the buffer.
+    bool has_converged(ConvergenceTest& converged) {
+        bool result = false;
+        for (std::int64_t k = block_steps; k <= block_; k += block_steps) {
+            const Real* now = buffer_.data() + static_cast<std::size_t>(k) * size_;
+            const Real* before = now - static_cast<std::ptrdiff_t>(block_steps * size_);
+            double change = 0.0;
+            // The covariance, then the mean: each in its own units.
+            for (const auto& [from, count] :
+                 {std::pair{std::size_t{0}, n_ * n_}, std::pair{n_ * n_, n_}}) {
+                const double scale = largest(now + from, count);
+                if (scale > 0.0) {
+                    change = std::max(change,
+                                      largest_difference(now + from, before + from, count) / scale);
+                }
+            }
+            result = converged(change);
+        }
+        return result;
+    }
+
+    PairParameters<Real>& parameters_;
+    Meter& meter_;
+    std::int64_t n_steps_, block_;
+    std::size_t n_, size_;
+    std::vector<Real> buffer_, scratch_, kept_, limit_;
+    std::int64_t n_kept_ = 0;
+};
+
+// Gamma, Omega, Lambda and the offset of the backward reader.
+template <class Real>
+class BackwardReader {
+public:
+    BackwardReader(PairParameters<Real>& parameters, const double* initial_mean, bool decomposed)
+        : sizes_(parameters.sizes()),
+          parts_{static_cast<std::size_t>(sizes_.b) * sizes_.n,
+                 static_cast<std::size_t>(sizes_.b) * sizes_.b,
+                 static_cast<std::size_t>(sizes_.n) * sizes_.n, static_cast<std::size_t>(sizes_.b)},
+          decomposed_(decomposed),
+          scratch_(decomposition_kernels<Real>().scratch_size(sizes_.n, sizes_.b, sizes_.m)),
+          order_(static_cast<std::size_t>(sizes_.b)),
+          advance_(decomposition_kernels<Real>().advance(sizes_)),
+          converged_(unit_roundoff<Real>, std::max(sizes_.n, sizes_.b)) {
+        std::size_t size = 0;
+        for (const std::size_t part : parts_) size += part;
+        now_.assign(size, Real(0.0));
+        std::copy_n(initial_mean, sizes_.b, now_.end() - sizes_.b);
+        before_ = now_;
+    }
+
+    PairTerms<Real> advance(const PairStep<Real>& step, const Real* covariance, const Real* mean) {
+        PairTerms<Real> terms{};
+        Real* gamma = now_.data();
+        Real* omega = gamma + parts_[0];
+        Real* lambda = omega + parts_[1];
+        Real* offset = lambda + parts_[2];
+        advance_(sizes_, step, {gamma, omega, decomposed_ ? lambda : nullptr, offset}, covariance,
+                 mean, scratch_.data(), order_.data(), terms);
+        return terms;
+    }
+
+    // Whether further steps repeat the last one; to be asked once after each block of steps.
+    bool converged() {
+        double change = 0.0;
+        std::size_t from = 0;
+        for (const std::size_t part : parts_) {
+            const double scale = largest(now_.data() + from, part);
+            if (scale > 0.0) {
+                change = std::max(
+                    change,
+                    largest_difference(now_.data() + from, before_.data() + from, part) / scale);
+            }
+            from += part;
+        }
+        before_ = now_;
+        return converged_(change);
+    }
+
+private:
+    PairSizes sizes_;
+    std::size_t parts_[4];
+    bool decomposed_;
+    std::vector<Real> now_, before_, scratch_;
+    std::vector<int> order_;
+    typename DecompositionKernels<Real>::Advance advance_;
+    ConvergenceTest converged_;
+};
+
+// Writes a step's terms where the caller wants them, and adds up what all steps share.
+class Record {
+public:
+    Record(const DecompositionArrays& out, double roundoff) : out_(out), roundoff_(roundoff) {}
+
+    template <class Real>
+    void add(std::int64_t first, std::int64_t count, const PairTerms<Real>& terms,
+             double memory_length) {
+        const Extended nats = Extended(0.5) * Extended(terms.production);
+        if (out_.per_step != nullptr) std::fill_n(out_.per_step + first, count, to_double(nats));
+        total_ += nats * Extended(static_cast<double>(count));
+        error_ += static_cast<double>(count) *
+                  (terms.magnitude * (4.0 + memory_length) + 8.0 * terms.sensitivity);
+        if (out_.retrospective == nullptr) return;
+        const double d = 0.5 * to_double(terms.retrospective);
+        const double l = 0.5 * to_double(terms.compression_loss);
+        const double m = 0.5 * to_double(terms.retrospective - terms.compression_loss);
+        negative_ = std::min({negative_, d, l, m});
+        std::fill_n(out_.retrospective + first, count, std::max(d, 0.0));
+        std::fill_n(out_.compression_loss + first, count, std::max(l, 0.0));
+        std::fill_n(out_.model_mismatch + first, count, std::max(m, 0.0));
+        std::fill_n(out_.rank + first, count, static_cast<std::int32_t>(terms.rank));
+    }
+
+    DecompositionValue value() const {
+        return {std::max(to_double(total_), 0.0), roundoff_ * error_, negative_};
+    }
+
+private:
+    DecompositionArrays out_;
+    double roundoff_;
+    Extended total_;
+    double error_ = 0.0;
+    double negative_ = 0.0;
+};
+
+template <class Real>
+bool is_finite(const PairTerms<Real>& terms) {
+    return std::isfinite(terms.magnitude) && std::isfinite(to_double(terms.retrospective)) &&
+           std::isfinite(to_double(terms.compression_loss));
+}
+
+template <class Real>
+DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward,
+                       std::int64_t n_steps, bool shortcuts, const Poll& poll,
+                       const DecompositionArrays& out) {
+    PairParameters<Real> parameters(forward, backward);
+    const std::int64_t root = std::llround(std::sqrt(static_cast<double>(n_steps)));
+    // Whole blocks of steps, so that convergence is judged over equal spans.
+    const std::int64_t block = (root + block_steps - 1) / block_steps * block_steps;
+    Meter meter(poll, 4.0 * work_per_step<Real>(std::max(forward.n_states, backward.n_states),
+                                                forward.n_outputs));
+    ForwardMoments<Real> moments(parameters, forward.initial_mean, n_steps, block, shortcuts,
+                                 meter);
+    BackwardReader<Real> reader(parameters, backward.initial_mean, out.retrospective != nullptr);
+    Record record(out, unit_roundoff<Real>);
+    const bool may_converge = shortcuts && parameters.constant();
+    bool converged = false;
+    std::int64_t done = 0;
+    PairTerms<Real> terms{};
+    for (std::int64_t index = (n_steps - 1) / block; index >= 0; --index) {
+        const std::int64_t first = index * block;
+        const std::int64_t count = std::min(block, n_steps - first);
+        const double memory_length = static_cast<double>(done) / block_steps;
+        if (converged && moments.is_limit(index)) {
+            record.add(first, count, terms, memory_length);
+            continue;
+        }
+        moments.select(index);
+        for (std::int64_t k = count - 1; k >= 0; --k) {
+            terms = reader.advance(parameters.at(first + k), moments.covariance(index, k),
+                                   moments.mean(index, k));
+            meter.spend(1, done);
+            if (!is_finite(terms)) throw Overflow(done + 1);
+            record.add(first + k, 1, terms, memory_length);
+            if (++done % block_steps == 0 && may_converge && !converged) {
+                converged = reader.converged();
+            }
+        }
+    }
+    const DecompositionValue result = record.value();
+    if (!std::isfinite(result.total)) throw Overflow(n_steps);
+    return result;
+}
+
+}  // namespace
+
+DecompositionValue decompose(const MachineSteps& forward, const MachineSteps& backward,
+                             std::int64_t n_steps, const DecompositionOptions& options,
+                             const Poll& poll, const DecompositionArrays& out) {
+    const auto run_with = options.extended ? run<Extended> : run<double>;
+    return run_with(forward, backward, n_steps, options.shortcuts, poll, out);
+}
+
+}  // namespace entroprod

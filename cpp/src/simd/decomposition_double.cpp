@@ -1,0 +1,26 @@
+#include "simd/decomposition_kernel.hpp"
+#include "simd/pick.hpp"
+#include "simd/tables.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+namespace {
+
+template <int N, int M>
+struct AdvancePair {
+    static constexpr DecompositionKernels<double>::Advance kernel = advance_pair<double, N, M>;
+};
+
+// Kernels of their own only for pairs of equal sizes, as those of a machine with itself.
+DecompositionKernels<double>::Advance pick_pair(const PairSizes& sizes) {
+    return sizes.n == sizes.b ? pick<AdvancePair>(sizes.n, sizes.m) : advance_pair<double, 0, 0>;
+}
+
+}  // namespace
+
+DecompositionKernels<double> decomposition_double() {
+    return {pick_pair, advance_forward<double>, pair_scratch_size};
+}
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

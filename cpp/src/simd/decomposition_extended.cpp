@@ -1,0 +1,20 @@
+// Compiled without contraction of a * b + c, which would break the error-free transformations.
+#include "simd/decomposition_kernel.hpp"
+#include "simd/tables.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+namespace {
+
+DecompositionKernels<Extended>::Advance pick_pair(const PairSizes&) {
+    return advance_pair<Extended, 0, 0>;
+}
+
+}  // namespace
+
+DecompositionKernels<Extended> decomposition_extended() {
+    return {pick_pair, advance_forward<Extended>, pair_scratch_size};
+}
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod
