@@ -8,13 +8,21 @@ import time
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from . import bench_linear_gaussian, bench_production, bench_reversal, bench_trajectory, report
+from . import (
+    bench_decomposition,
+    bench_linear_gaussian,
+    bench_production,
+    bench_reversal,
+    bench_trajectory,
+    report,
+)
 from .hardware import idle_cores, machine_line, usable_cores
 from .row import Row, Topic
 from .timing import Timer
 
 TOPICS: dict[str, Topic] = {
     "production": bench_production.rows,
+    "decomposition": bench_decomposition.rows,
     "reversal": bench_reversal.rows,
     "trajectory": bench_trajectory.rows,
     "linear_gaussian": bench_linear_gaussian.rows,

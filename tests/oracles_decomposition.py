@@ -1,9 +1,9 @@
 """Retrospective decomposition and entropy production of pairs, by dense Gaussian conditioning.
 
-Nothing here calls entroprod. The joint covariance of everything at stake (the whole sequence, and the
-memories of the backward reader as linear functions of it) is built from the definition, and every
-conditional covariance is a Schur complement of it, in mpmath with ``DIGITS`` digits, so that neither
-cancellation nor near-singular memories cost anything visible.
+Nothing here calls entroprod. The whole sequence, and the memory of the backward reader at each
+time, are linear functions of white noise, built from the definition; every conditional covariance is what
+projections leave of them, in mpmath with ``DIGITS`` digits, so that neither cancellation nor
+near-singular memories cost anything visible.
 
 theory: F = state_matrix, G = input_matrix, C = output_matrix, S = innovation_cov, each (T, ., .).
 """
@@ -45,10 +45,15 @@ class Decomposition(NamedTuple):
 
 def repeated(machine: Any, n_steps: int) -> Steps:
     """A machine with constant matrices, step by step, started at 0."""
-    four = (machine.state_matrix, machine.input_matrix, machine.output_matrix)
+
+    def steps(matrix: Array) -> Array:
+        return np.repeat(np.asarray(matrix)[np.newaxis], n_steps, axis=0)
+
     return Steps(
-        *(np.repeat(np.asarray(a)[np.newaxis], n_steps, axis=0) for a in four),
-        np.repeat(np.asarray(machine.innovation_cov)[np.newaxis], n_steps, axis=0),
+        steps(machine.state_matrix),
+        steps(machine.input_matrix),
+        steps(machine.output_matrix),
+        steps(machine.innovation_cov),
         np.zeros(len(machine.state_matrix)),
     )
 
@@ -116,8 +121,9 @@ def decompose(forward: Steps, backward: Steps, n_steps: int) -> Decomposition:
             ratio = mpmath.log(determinant / mpmath.det(_exact(forward.cov[t])))
             by_future, _ = _conditional(y, factor[(t + 1) * m :, :])
             by_memory, rank = _conditional(y, memory)
-            log_future, log_memory = mpmath.log(mpmath.det(by_future)), mpmath.log(
-                mpmath.det(by_memory)
+            log_future, log_memory = (
+                mpmath.log(mpmath.det(by_future)),
+                mpmath.log(mpmath.det(by_memory)),
             )
             # The mean of y given g, minus what the backward machine predicts, has this covariance:
             # that of the prediction error without what g leaves open.

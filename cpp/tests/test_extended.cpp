@@ -24,6 +24,18 @@ struct Numbers {
     }
 };
 
+TEST(logarithms_of_double_double) {
+    // ln(1 + 2^-60): the first terms of its series, which double would lose entirely.
+    const entroprod::Extended near_one(1.0, 0x1p-60);
+    CHECK_CLOSE(entroprod::logarithm(near_one).high, 0x1p-60 - 0x1p-121, 1e-30, 0.0);
+    const entroprod::Extended two = entroprod::logarithm(entroprod::Extended(2.0));
+    CHECK(two.high == 0.6931471805599453 && std::abs(two.low - 2.3190468138462996e-17) < 1e-32);
+    for (const double value : {0x1p-900, 0.3, 0.999, 7.0, 1e300}) {
+        CHECK_CLOSE(entroprod::logarithm(entroprod::Extended(value)).high, std::log(value), 1e-15,
+                    0.0);
+    }
+}
+
 }  // namespace
 
 TEST(sum_of_doubles_is_exact) {

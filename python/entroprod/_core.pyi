@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from numpy import float64
+from numpy import float64, int32
 from numpy.typing import NDArray
 
 _Array: TypeAlias = NDArray[float64]
+_Parameters: TypeAlias = tuple[_Array, _Array, _Array, _Array, _Array]
+PairResult: TypeAlias = tuple[float, float, float, _Array, _Array, _Array, _Array, NDArray[int32]]
 
 class CoreOverflow(OverflowError): ...
 
@@ -33,6 +35,16 @@ def entropy_production_per_step(
 def entropy_production_rate(
     machine: LinearGaussian, precision: str, /
 ) -> tuple[float, float, bool]: ...
+def decompose(
+    forward: LinearGaussian | _Parameters,
+    backward: LinearGaussian | _Parameters,
+    n_steps: int,
+    with_steps: bool,
+    decomposed: bool,
+    extended: bool,
+    shortcuts: bool,
+    /,
+) -> PairResult: ...
 def innovation_reversal_matrix(machine: LinearGaussian, n_steps: int, out: _Array, /) -> float: ...
 def sample(
     machine: LinearGaussian,

@@ -128,6 +128,14 @@ def as_count(value: SupportsIndex, name: str) -> int:
     return count
 
 
+def as_flag(value: bool, name: str) -> bool:
+    """True or False, and nothing that merely counts as such."""
+    if not isinstance(value, (bool, np.bool_)):
+        msg = f"{name} must be True or False, got {value!r}"
+        raise TypeError(msg)
+    return bool(value)
+
+
 def as_thread_count(n_threads: int | None) -> int:
     """Number of threads, by default one for each processor that this process may use."""
     if n_threads is not None:

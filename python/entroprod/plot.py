@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import entroprod as ep
     from entroprod.series import SeriesEntropyProduction
 
-__all__ = ["curve", "per_step", "series_rate", "sigma_histogram"]
+__all__ = ["curve", "decomposition", "per_step", "series_rate", "sigma_histogram"]
 
 # Okabe and Ito's palette: told apart with any common form of colour blindness, and in print.
 BLUE = "#0072B2"
@@ -140,6 +140,66 @@ def per_step(result: ep.EntropyProduction, *, title: str = "", axes: Axes | None
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("contribution of the step (nats)")
     return tidy(axes, title)
+
+
+def decomposition(
+    result: ep.EntropyProduction, *, title: str = "", axes: Axes | None = None
+) -> Figure:
+    """Plot where entropy is produced: compression loss and model mismatch, stacked over time.
+
+    The height of the stack is the retrospective entropy production D_t of the step, and its area
+    the entropy production of the sequence.
+
+    Parameters
+    ----------
+    result : EntropyProduction
+        Its ``compression_loss`` and ``model_mismatch``, (T,) each, in nats, are drawn.
+    title : str
+        Written above the axes.
+    axes : matplotlib Axes, optional
+        Where to draw; a new figure is made if not given.
+
+    Raises
+    ------
+    ValueError
+        If the decomposition was left out of ``result``.
+
+    Examples
+    --------
+    >>> import entroprod as ep
+    >>> from entroprod import plot
+    >>> machine = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
+    >>> figure = plot.decomposition(ep.entropy_production(machine, 20))
+    >>> figure.axes[0].get_ylabel()
+    'entropy production of the step (nats)'
+    """
+    loss, mismatch = result.compression_loss, result.model_mismatch
+    axes = _axes_or_new(axes)
+    # Steps, not slopes: a value belongs to one time.
+    edges = np.arange(0.5, loss.size + 1.0)
+    total = result.total if result.total > 0.0 else 1.0
+    base = np.zeros(loss.size)
+    for values, color, name in (
+        (loss, BLUE, "compression loss $L_t$"),
+        (mismatch, ORANGE, "model mismatch $M_t$"),
+    ):
+        share = 100.0 * float(values.sum()) / total
+        axes.stairs(
+            base + values,
+            edges,
+            baseline=base,
+            fill=True,
+            color=color,
+            linewidth=0.0,
+            label=f"{name}, {share:.3g} % of {_short(result.total)} nats",
+        )
+        base = base + values
+    axes.set_xlabel("step $t$")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylabel("entropy production of the step (nats)")
+    axes.set_ylim(bottom=0.0)
+    return tidy(axes, title, legend=True)
 
 
 def sigma_histogram(

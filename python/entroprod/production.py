@@ -7,19 +7,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from entroprod import _core
-from entroprod.arrays import FloatArray, as_count, require_memory
+from entroprod.arrays import FloatArray, as_count, as_flag, require_memory
+from entroprod.decomposition import Decomposition, IntArray, Pair
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Precision: TypeAlias = Literal["auto", "double", "extended"]
 
 
 @dataclass(frozen=True, repr=False)
 class EntropyProduction:
-    """Entropy production S_y of a machine over a number of steps.
+    """Entropy production of a machine over a number of steps, and where it comes from.
+
+    What has a value for every step is computed when first asked for.
 
     Attributes
     ----------
@@ -36,36 +41,83 @@ class EntropyProduction:
     n_steps: int
     rounding_error: float
     precision: str
-    _machine: LinearGaussian = field(compare=False)
+    _pair: Pair = field(compare=False)
+    _decomposed: bool = field(compare=False)
 
     @cached_property
     def per_step(self) -> FloatArray:
         """½ [tr(S^-1 Sigma^B_t) - m] for t = 1 .. T, (T,), in nats; the sum is ``total``.
 
         Sigma^B_t is the covariance of the backward innovation at t [S26 eq 73]. Single values may
-        be negative, unlike their sum. Computed at first access.
+        be negative, unlike their sum. For a pair of machines: with the square of the mean and the
+        log-ratio of the determinants of their innovation covariances.
 
         Raises
         ------
         MemoryError
             If (T,) numbers and the working memory don't fit.
         """
-        # The working memory holds about 2 sqrt(T) covariances.
-        working = 2 * int(self.n_steps**0.5 + 1) * self._machine.n_states**2
-        real_size = 16 if self.precision == "extended" else 8
-        require_memory(
-            8 * self.n_steps + real_size * working,
-            "n_steps",
-            f"per_step of {self.n_steps} values",
-        )
-        values = _core.entropy_production_per_step(
-            self._machine._kernel, self.n_steps, self.precision, True
-        )
-        values.flags.writeable = False
-        return values
+        return self._pair.per_step(self.n_steps, self.precision)
+
+    @property
+    def retrospective(self) -> FloatArray:
+        """D_t for t = 1 .. T, (T,), in nats: all of it that lies in step t, never negative.
+
+        KL between the law of y_t given all that comes after it and what the backward reading
+        predicts, on average; the sum is ``total``. [S26 eqs 83-101] Beyond rounding, D_t equals
+        ``compression_loss`` + ``model_mismatch``.
+
+        Raises
+        ------
+        MemoryError
+            If the arrays and the working memory don't fit.
+        ValueError
+            If the decomposition was left out.
+        """
+        return self._decomposition.retrospective
+
+    @property
+    def compression_loss(self) -> FloatArray:
+        """L_t for t = 1 .. T, (T,), in nats: I(y_t; y_{t+1:T} | g_{t+1}), never negative.
+
+        What the observations after t say about y_t and the memory g_{t+1} that has read them has
+        lost. Errors as for ``retrospective``.
+        """
+        return self._decomposition.compression_loss
+
+    @property
+    def model_mismatch(self) -> FloatArray:
+        """M_t for t = 1 .. T, (T,), in nats: never negative.
+
+        KL between the law of y_t given the memory g_{t+1} and what the backward machine predicts
+        from that memory. Errors as for ``retrospective``.
+        """
+        return self._decomposition.model_mismatch
+
+    @property
+    def memory_rank(self) -> IntArray:
+        """Rank of the covariance of the backward memory g_{t+1}, (T,).
+
+        Directions count whose variance exceeds 16 b u of the variances of the components that they
+        are made of, with b the size of the memory and u the unit roundoff of ``precision``
+        (1.1e-16 or 4.9e-32). Errors as for ``retrospective``.
+        """
+        return self._decomposition.memory_rank
+
+    @cached_property
+    def second_law_bound(self) -> float:
+        """Sum of ``compression_loss``, in nats: S_y is at least that. [S26], refined second law."""
+        return float(self.compression_loss.sum())
+
+    @cached_property
+    def _decomposition(self) -> Decomposition:
+        if not self._decomposed:
+            msg = "the decomposition was left out: call entropy_production with decomposition=True"
+            raise ValueError(msg)
+        return self._pair.decomposition(self.n_steps, self.precision)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, without ``per_step``."""
+        """Plain numbers and strings, without what has a value for every step."""
         return {
             "total": self.total,
             "n_steps": self.n_steps,
@@ -77,8 +129,17 @@ class EntropyProduction:
         """Table with a row per step, t = 1 .. T; needs pandas."""
         import pandas as pd
 
+        names = ["per_step"]
+        if self._decomposed:
+            names += ["retrospective", "compression_loss", "model_mismatch", "memory_rank"]
         index = pd.RangeIndex(1, self.n_steps + 1, name="t")
-        return pd.DataFrame({"per_step": self.per_step}, index=index)
+        return pd.DataFrame({name: getattr(self, name) for name in names}, index=index)
+
+    def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
+        """Picture of L_t and M_t, stacked, over t: see :func:`entroprod.plot.decomposition`."""
+        from entroprod import plot
+
+        return plot.decomposition(self, title=title, axes=axes)
 
     def __repr__(self) -> str:
         return (
@@ -88,7 +149,12 @@ class EntropyProduction:
 
 
 def entropy_production(
-    machine: LinearGaussian, n_steps: int, *, precision: Precision = "auto"
+    machine: LinearGaussian,
+    n_steps: int,
+    *,
+    backward: LinearGaussian | None = None,
+    decomposition: bool = True,
+    precision: Precision = "auto",
 ) -> EntropyProduction:
     """Entropy production S_y = KL(P || P_b) of ``n_steps`` observations, in nats.
 
@@ -99,8 +165,16 @@ def entropy_production(
     Parameters
     ----------
     machine : LinearGaussian
+        It makes the sequences: P.
     n_steps : int
         T >= 1.
+    backward : LinearGaussian, optional
+        The machine that reads the reversed sequences, P_b, of any state size; by default
+        ``machine`` itself. Then the result is the relative entropy between a process and that
+        model of it backwards in time.
+    decomposition : bool
+        Whether the result offers the decomposition into compression loss and model mismatch,
+        which costs several times as much once it is asked for.
     precision : {"auto", "double", "extended"}
         "double", "extended" (double-double, about 32 digits), or "auto": double, and again in
         extended where the estimated rounding error exceeds 1e-12 of the value, as it does for
@@ -109,7 +183,8 @@ def entropy_production(
     Returns
     -------
     EntropyProduction
-        With ``total`` and, computed when asked for, ``per_step``.
+        With ``total`` and, computed when asked for, ``per_step``, ``retrospective``,
+        ``compression_loss``, ``model_mismatch`` and ``second_law_bound``.
 
     Raises
     ------
@@ -121,7 +196,9 @@ def entropy_production(
     Notes
     -----
     Source: [S26]_ eqs 71, 73; computed by the dual recursion of the documentation's theory page. A
-    negative result can only be rounding and is returned as 0.
+    negative result can only be rounding and is returned as 0. The decomposition is that of [S26]_
+    eqs 83-101; its recursions and those of pairs are ★ derived on the documentation's page on
+    decomposition.
 
     Examples
     --------
@@ -134,12 +211,32 @@ def entropy_production(
     0.3108757952
     >>> print(f"{result.per_step.sum():.10f}")
     0.3108757952
+
+    Its memory of one number, read backwards, holds nearly all that the observations to come say
+    about one; what is missing is the right prediction from it:
+
+    >>> print(f"{result.second_law_bound:.6f} + {result.model_mismatch.sum():.6f}")
+    0.000825 + 0.310051
     """
     _require_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
     _require_precision(precision)
-    total, error, extended = _entropy_production(machine, n_steps, precision)
-    return EntropyProduction(total, n_steps, error, "extended" if extended else "double", machine)
+    as_flag(decomposition, "decomposition")
+    if backward is None:
+        total, error, extended = _entropy_production(machine, n_steps, precision)
+        pair = Pair(machine, machine)
+    else:
+        _require_machine(backward, "backward")
+        if backward.n_outputs != machine.n_outputs:
+            msg = (
+                f"backward must have {machine.n_outputs} output(s), as machine has, "
+                f"got {backward.n_outputs}"
+            )
+            raise ValueError(msg)
+        pair = Pair(machine, backward)
+        total, error, extended = pair.total(n_steps, precision)
+    chosen = "extended" if extended else "double"
+    return EntropyProduction(total, n_steps, error, chosen, pair, decomposition)
 
 
 def entropy_production_curve(
@@ -249,9 +346,9 @@ def _overflow(machine: LinearGaussian, error: OverflowError) -> NumericalError:
     )
 
 
-def _require_machine(machine: LinearGaussian) -> None:
+def _require_machine(machine: LinearGaussian, name: str = "machine") -> None:
     if not isinstance(machine, LinearGaussian):
-        msg = f"machine must be a LinearGaussian, got {type(machine).__name__}"
+        msg = f"{name} must be a LinearGaussian, got {type(machine).__name__}"
         raise TypeError(msg)
 
 

@@ -7,6 +7,12 @@
 from __future__ import annotations
 
 from entroprod.laws.case import Case
+from entroprod.laws.decomposition_laws import (
+    decomposition_adds_up,
+    decomposition_non_negative,
+    refined_second_law,
+    retrospective_is_dense,
+)
 from entroprod.laws.invariance_laws import output_basis, state_basis
 from entroprod.laws.law import Law, LawResult, Measurement, NotApplicable
 from entroprod.laws.machine_laws import round_trips
@@ -54,6 +60,10 @@ LAWS: tuple[Law, ...] = (
     curve_is_totals,
     per_step_adds_up,
     stated_rounding_error,
+    decomposition_adds_up,
+    decomposition_non_negative,
+    refined_second_law,
+    retrospective_is_dense,
     state_basis,
     output_basis,
     rate_is_spectral,

@@ -98,6 +98,28 @@ def check_stated_rounding_error(machine: LinearGaussian, *, n_steps: int = N_STE
     return check_law("stated_rounding_error", machine, n_steps=n_steps)
 
 
+def check_decomposition_adds_up(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """The retrospective entropy productions D_t add up to S_y."""
+    return check_law("decomposition_adds_up", machine, n_steps=n_steps)
+
+
+def check_decomposition_non_negative(
+    machine: LinearGaussian, *, n_steps: int = N_STEPS
+) -> LawResult:
+    """D_t, L_t and M_t are not negative."""
+    return check_law("decomposition_non_negative", machine, n_steps=n_steps)
+
+
+def check_refined_second_law(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """S_y is at least the sum of the compression losses L_t."""
+    return check_law("refined_second_law", machine, n_steps=n_steps)
+
+
+def check_retrospective(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """D_t is what dense Gaussian conditioning gives."""
+    return check_law("retrospective_is_dense", machine, n_steps=n_steps)
+
+
 def check_state_basis(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
     """S_y does not depend on the basis of the state."""
     return check_law("state_basis", machine, n_steps=n_steps)

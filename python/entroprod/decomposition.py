@@ -1,0 +1,112 @@
+"""Two machines, one that generates and one that reads backwards, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entroprod import _core
+from entroprod.arrays import FloatArray, require_memory
+from entroprod.errors import NumericalError
+from entroprod.linear_gaussian import LinearGaussian
+
+IntArray: TypeAlias = NDArray[np.int32]
+
+# Relative rounding error of a total that automatic precision accepts, as in the core.
+_ACCEPTED_ERROR = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """Retrospective decomposition, (T,) each: nats, and ranks of the backward memory.
+
+    ``lowest`` is the lowest of all values before those below 0 were given out as 0: rounding.
+    """
+
+    retrospective: FloatArray
+    compression_loss: FloatArray
+    model_mismatch: FloatArray
+    memory_rank: IntArray
+    lowest: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A machine and the one that reads its sequences backwards."""
+
+    forward: LinearGaussian
+    backward: LinearGaussian
+
+    def total(self, n_steps: int, precision: str) -> tuple[float, float, bool]:
+        """Nats, their estimated rounding error, and whether they come from extended precision."""
+        if precision != "extended":
+            total, error, *_ = self._decompose(n_steps, "double", steps=False, decomposed=False)
+            if precision == "double" or error <= _ACCEPTED_ERROR * total:
+                return total, error, False
+        total, error, *_ = self._decompose(n_steps, "extended", steps=False, decomposed=False)
+        return total, error, True
+
+    def per_step(self, n_steps: int, precision: str) -> FloatArray:
+        """Terms of the total, (T,), nats."""
+        self._require_memory(n_steps, precision, 8, "per_step")
+        if self.forward is self.backward:
+            values = _core.entropy_production_per_step(
+                self.forward._kernel, n_steps, precision, True
+            )
+        else:
+            values = self._decompose(n_steps, precision, steps=True, decomposed=False)[3]
+        values.flags.writeable = False
+        return values
+
+    def decomposition(
+        self, n_steps: int, precision: str, *, shortcuts: bool = True
+    ) -> Decomposition:
+        """D, L, M and ranks; shortcuts off for benchmarks."""
+        self._require_memory(n_steps, precision, 28, "a decomposition")
+        found = self._decompose(
+            n_steps, precision, steps=False, decomposed=True, shortcuts=shortcuts
+        )
+        for values in found[4:]:
+            values.flags.writeable = False
+        return Decomposition(*found[4:], found[2])
+
+    def _decompose(
+        self,
+        n_steps: int,
+        precision: str,
+        *,
+        steps: bool,
+        decomposed: bool,
+        shortcuts: bool = True,
+    ) -> _core.PairResult:
+        try:
+            return _core.decompose(
+                self.forward._kernel,
+                self.backward._kernel,
+                n_steps,
+                steps,
+                decomposed,
+                precision == "extended",
+                shortcuts,
+            )
+        except OverflowError as error:
+            raise NumericalError(f"{error}: {self._radii()}") from None
+
+    def _radii(self) -> str:
+        return (
+            f"the transition F + G C of machine has spectral radius "
+            f"{self.forward.spectral_radius:.6g}, the state_matrix F of the machine that reads "
+            f"backwards {self.backward.filter_spectral_radius:.6g}"
+        )
+
+    def _require_memory(self, n_steps: int, precision: str, per_step: int, what: str) -> None:
+        # The working memory holds moments of h at about 2 sqrt(T) + 32 times.
+        n = self.forward.n_states
+        working = (2 * int(n_steps**0.5 + 1) + 32) * n * (n + 1)
+        real_size = 16 if precision == "extended" else 8
+        require_memory(
+            per_step * n_steps + real_size * working, "n_steps", f"{what} of {n_steps} steps"
+        )
