@@ -1,9 +1,9 @@
 """Retrospective decomposition and entropy production of pairs, by dense Gaussian conditioning.
 
 Nothing here calls entroprod. The whole sequence, and the memory of the backward reader at each
-time, are linear functions of white noise, built from the definition; every conditional covariance is what
-projections leave of them, in mpmath with ``DIGITS`` digits, so that neither cancellation nor
-near-singular memories cost anything visible.
+time, are linear functions of white noise, built from the definition; every conditional covariance
+is what projections leave of them, in mpmath with ``DIGITS`` digits, so that neither cancellation
+nor near-singular memories cost anything visible.
 
 theory: F = state_matrix, G = input_matrix, C = output_matrix, S = innovation_cov, each (T, ., .).
 """

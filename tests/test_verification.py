@@ -268,6 +268,16 @@ def _break_per_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(production.EntropyProduction, "per_step", property(turned))
 
 
+def _break_decomposition(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    genuine = Pair.decomposition
+
+    def broken(self: Pair, *args: Any, **options: Any) -> Any:
+        found = genuine(self, *args, **options)
+        return replace(found, **{name: change(found) for name, change in changes.items()})
+
+    monkeypatch.setattr(Pair, "decomposition", broken)
+
+
 Breaking = Callable[[pytest.MonkeyPatch], None]
 BREAKINGS: list[tuple[str, str, Breaking]] = [
     ("involution", "two states, two outputs", lambda m: _break_entry(m, (3, 5))),
@@ -281,6 +291,26 @@ BREAKINGS: list[tuple[str, str, Breaking]] = [
     ("curve_is_totals", "two states, two outputs", _break_curve),
     ("per_step_adds_up", "two states, two outputs", _break_per_step),
     ("stated_rounding_error", "two states, two outputs", _break_double),
+    (
+        "decomposition_adds_up",
+        "two states, two outputs",
+        lambda m: _break_decomposition(m, retrospective=lambda d: _off(d.retrospective)),
+    ),
+    (
+        "decomposition_non_negative",
+        "two states, two outputs",
+        lambda m: _break_decomposition(m, lowest=lambda d: -BREAK),
+    ),
+    (
+        "refined_second_law",
+        "two states, two outputs",
+        lambda m: _break_decomposition(m, compression_loss=lambda d: 2.0 * d.retrospective),
+    ),
+    (
+        "retrospective_is_dense",
+        "two states, two outputs",
+        lambda m: _break_decomposition(m, retrospective=lambda d: d.retrospective[::-1]),
+    ),
     (
         "state_basis",
         "two states, two outputs",

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 _Array: TypeAlias = NDArray[float64]
 _Parameters: TypeAlias = tuple[_Array, _Array, _Array, _Array, _Array]
-PairResult: TypeAlias = tuple[float, float, float, _Array, _Array, _Array, _Array, NDArray[int32]]
+_PairResult: TypeAlias = tuple[float, float, float, _Array, _Array, _Array, _Array, NDArray[int32]]
 
 class CoreOverflow(OverflowError): ...
 
@@ -44,7 +44,7 @@ def decompose(
     extended: bool,
     shortcuts: bool,
     /,
-) -> PairResult: ...
+) -> _PairResult: ...
 def innovation_reversal_matrix(machine: LinearGaussian, n_steps: int, out: _Array, /) -> float: ...
 def sample(
     machine: LinearGaussian,

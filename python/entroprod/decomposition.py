@@ -81,7 +81,7 @@ class Pair:
         steps: bool,
         decomposed: bool,
         shortcuts: bool = True,
-    ) -> _core.PairResult:
+    ) -> _core._PairResult:
         try:
             return _core.decompose(
                 self.forward._kernel,
