@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian, production, reversal, trajectory
+from entroprod.decomposition import Pair
 from entroprod.laws import LAWS, Case
 
 FAST = {"n_steps": 20, "n_paths": 2000}
