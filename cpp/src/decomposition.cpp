@@ -37,7 +37,8 @@ public:
           size_(n_ * n_ + n_),
           buffer_(static_cast<std::size_t>(block + 1) * size_, Real(0.0)),
           scratch_(decomposition_kernels<Real>().scratch_size(
-              parameters.sizes().n, parameters.sizes().b, parameters.sizes().m)) {
+              parameters.sizes().n, parameters.sizes().b, parameters.sizes().m)),
+          advance_(decomposition_kernels<Real>().forward(parameters.sizes())) {
         std::copy_n(initial_mean, n_, buffer_.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
         const bool may_converge = shortcuts && parameters.constant();
         ConvergenceTest converged(unit_roundoff<Real>, parameters.sizes().n);
@@ -78,9 +79,8 @@ private:
         for (std::int64_t k = 0; k < std::min(block_, n_steps_ - index * block_); ++k) {
             const Real* now = buffer_.data() + k * size_;
             Real* next = buffer_.data() + (k + 1) * size_;
-            decomposition_kernels<Real>().forward(
-                parameters_.sizes(), parameters_.at(index * block_ + k), now, now + n_ * n_, next,
-                next + n_ * n_, scratch_.data());
+            advance_(parameters_.sizes(), parameters_.at(index * block_ + k), now, now + n_ * n_,
+                     next, next + n_ * n_, scratch_.data());
             meter_.spend(1, 0);
         }
     }
@@ -111,6 +111,7 @@ private:
     std::int64_t n_steps_, block_;
     std::size_t n_, size_;
     std::vector<Real> buffer_, scratch_, kept_, limit_;
+    typename DecompositionKernels<Real>::Forward advance_;
     std::int64_t n_kept_ = 0;
 };
 

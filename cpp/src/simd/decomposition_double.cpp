@@ -11,6 +11,15 @@ struct AdvancePair {
     static constexpr DecompositionKernels<double>::Advance kernel = advance_pair<double, N, M>;
 };
 
+template <int N, int M>
+struct AdvanceForward {
+    static constexpr DecompositionKernels<double>::Forward kernel = advance_forward<double, N, M>;
+};
+
+DecompositionKernels<double>::Forward pick_forward(const PairSizes& sizes) {
+    return pick<AdvanceForward>(sizes.n, sizes.m);
+}
+
 // Kernels of their own only for pairs of equal sizes, as those of a machine with itself.
 DecompositionKernels<double>::Advance pick_pair(const PairSizes& sizes) {
     return sizes.n == sizes.b ? pick<AdvancePair>(sizes.n, sizes.m) : advance_pair<double, 0, 0>;
@@ -19,7 +28,7 @@ DecompositionKernels<double>::Advance pick_pair(const PairSizes& sizes) {
 }  // namespace
 
 DecompositionKernels<double> decomposition_double() {
-    return {pick_pair, advance_forward<double>, pair_scratch_size};
+    return {pick_pair, pick_forward, pair_scratch_size};
 }
 
 }  // namespace ENTROPROD_ISA

@@ -10,10 +10,14 @@ DecompositionKernels<Extended>::Advance pick_pair(const PairSizes&) {
     return advance_pair<Extended, 0, 0>;
 }
 
+DecompositionKernels<Extended>::Forward pick_forward(const PairSizes&) {
+    return advance_forward<Extended, 0, 0>;
+}
+
 }  // namespace
 
 DecompositionKernels<Extended> decomposition_extended() {
-    return {pick_pair, advance_forward<Extended>, pair_scratch_size};
+    return {pick_pair, pick_forward, pair_scratch_size};
 }
 
 }  // namespace ENTROPROD_ISA

@@ -149,7 +149,7 @@ ENTROPROD_INLINE Real log_det_given_future(Extent<N> n, Extent<M> m, const PairS
             const Real factor = s.precision[k * m + i];
             for (int j = 0; j < n; ++j) row[j] -= factor * s.pulled[k * n + j];
         }
-        const Real inverse = Real(1.0) / s.precision[i * m + i];
+        const Real inverse = s.precision[i * m + i];
         for (int j = 0; j < n; ++j) row[j] *= inverse;
     }
     multiply(n, n, n, step.transition_t, s.lambda_a, s.information);
@@ -273,15 +273,16 @@ void advance_pair(const PairSizes& sizes, const PairStep<Real>& step, const Pair
     }
 }
 
-template <class Real>
+template <class Real, int N, int M>
 void advance_forward(const PairSizes& sizes, const PairStep<Real>& step, const Real* covariance,
                      const Real* mean, Real* next_covariance, Real* next_mean, Real* scratch) {
-    const Extent<0> n(sizes.n), m(sizes.m);
-    Real* transposed = scratch + static_cast<std::ptrdiff_t>(sizes.n) * sizes.n;
+    const Extent<N> n(sizes.n);
+    const Extent<M> m(sizes.m);
+    Real* transposed = scratch + static_cast<std::ptrdiff_t>(n) * n;
     multiply(n, n, n, step.transition, covariance, scratch);
     multiply(n, n, n, scratch, step.transition_t, next_covariance);
     multiply_transposed<true>(n, m, n, step.input, step.input, next_covariance, transposed);
-    multiply(n, n, Extent<0>(1), step.transition, mean, next_mean);
+    multiply(n, n, Extent<1>(1), step.transition, mean, next_mean);
 }
 
 }  // namespace ENTROPROD_ISA

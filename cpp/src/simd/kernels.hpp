@@ -154,8 +154,8 @@ struct DecompositionKernels {
     using Forward = void (*)(const PairSizes& sizes, const PairStep<Real>& step,
                              const Real* covariance, const Real* mean, Real* next_covariance,
                              Real* next_mean, Real* scratch);
-    Advance (*advance)(const PairSizes& sizes);  // the variant for this size
-    Forward forward;
+    Advance (*advance)(const PairSizes& sizes);  // the variants for these sizes
+    Forward (*forward)(const PairSizes& sizes);
     std::size_t (*scratch_size)(int n, int b, int m);
 };
 

@@ -1,5 +1,6 @@
 // Cholesky factors and triangular solves for small matrices, row-major. Factors are upper
-// triangular, A = U^T U, so that inner loops run along rows.
+// triangular, A = U^T U, so that inner loops run along rows. Those that serve to solve hold the
+// reciprocals of their diagonal on it.
 #pragma once
 
 #include <cmath>
@@ -39,7 +40,8 @@ ENTROPROD_INLINE void factor_semidefinite(Extent<N> n, Real* a) {
     }
 }
 
-// The same for a positive definite A; returns ln det A, NaN if A isn't positive definite.
+// The same for a positive definite A, with reciprocals on the diagonal; returns ln det A, NaN if A
+// isn't positive definite.
 template <class Real, int N>
 ENTROPROD_INLINE Real factor_definite(Extent<N> n, Real* a) {
     Real determinant(1.0);
@@ -54,9 +56,8 @@ ENTROPROD_INLINE Real factor_definite(Extent<N> n, Real* a) {
             log_det += logarithm(determinant);
             determinant = Real(1.0);
         }
-        const Real root = square_root(pivot);
-        const Real inverse = Real(1.0) / root;
-        row[j] = root;
+        const Real inverse = Real(1.0) / square_root(pivot);
+        row[j] = inverse;
         for (int i = j + 1; i < n; ++i) row[i] *= inverse;
         for (int k = j + 1; k < n; ++k) {
             const Real factor = row[k];
@@ -66,14 +67,15 @@ ENTROPROD_INLINE Real factor_definite(Extent<N> n, Real* a) {
     return log_det + logarithm(determinant);
 }
 
-// Rows of x (rows, n) -> x U^-1, for U upper triangular (n, n) with `rank` nonzero leading rows.
+// Rows of x (rows, n) -> x U^-1, for the leading `rank` rows and columns of U, its reciprocals on
+// its diagonal.
 template <class Real, int R, int N>
 ENTROPROD_INLINE void solve_from_right(Extent<R> rows, Extent<N> n, int rank, const Real* upper,
                                        Real* x) {
     for (int r = 0; r < rows; ++r) {
         Real* row = x + r * n;
         for (int i = 0; i < rank; ++i) {
-            const Real value = row[i] / upper[i * n + i];
+            const Real value = row[i] * upper[i * n + i];
             row[i] = value;
             for (int k = i + 1; k < rank; ++k) row[k] -= value * upper[i * n + k];
         }
@@ -89,7 +91,7 @@ ENTROPROD_INLINE void solve_transposed_from_right(Extent<R> rows, Extent<N> n, i
         for (int i = rank - 1; i >= 0; --i) {
             Real value = row[i];
             for (int k = i + 1; k < rank; ++k) value -= upper[i * n + k] * row[k];
-            row[i] = value / upper[i * n + i];
+            row[i] = value * upper[i * n + i];
         }
     }
 }
@@ -102,8 +104,8 @@ constexpr double rank_threshold(int n) {
 }
 
 // Pivoted Cholesky factor of a covariance A (n, n), destroyed: P^T A P = U^T U up to the threshold,
-// with order[i] the component that comes i-th. Returns the rank; only that many rows of U are set.
-// variances (n,) is scratch.
+// with order[i] the component that comes i-th and reciprocals on the diagonal. Returns the rank;
+// only that many rows of U are set. variances (n,) is scratch.
 template <class Real, int N>
 ENTROPROD_INLINE int factor_pivoted(Extent<N> n, Real* a, int* order, Real* variances) {
     for (int i = 0; i < n; ++i) {
@@ -133,9 +135,8 @@ ENTROPROD_INLINE int factor_pivoted(Extent<N> n, Real* a, int* order, Real* vari
             std::swap(variances[rank], variances[best]);
         }
         Real* row = a + rank * n;
-        const Real root = square_root(row[rank]);
-        const Real inverse = Real(1.0) / root;
-        row[rank] = root;
+        const Real inverse = Real(1.0) / square_root(row[rank]);
+        row[rank] = inverse;
         for (int i = rank + 1; i < n; ++i) row[i] *= inverse;
         for (int k = rank + 1; k < n; ++k) {
             const Real factor = row[k];
