@@ -22,6 +22,7 @@ std::vector<Extended> factor_cholesky(int m, const std::vector<double>& s) {
         for (int i = j; i < m; ++i) {
             Extended rest = s[i * m + j];
             for (int k = 0; k < j; ++k) rest -= lower[i * m + k] * lower[j * m + k];
+            interruption_point(j * work_of_extended);
             if (i > j) {
                 lower[i * m + j] = rest / lower[j * m + j];
             } else if (rest.high > 0.0) {
@@ -41,6 +42,7 @@ std::vector<Extended> invert_lower(int m, const std::vector<Extended>& lower) {
         for (int i = j + 1; i < m; ++i) {
             Extended sum;
             for (int k = j; k < i; ++k) sum += lower[i * m + k] * inverse[k * m + j];
+            interruption_point((i - j) * work_of_extended);
             inverse[i * m + j] = -(sum / lower[i * m + i]);
         }
     }
@@ -181,7 +183,7 @@ std::vector<Real> assemble(int n_states, int n_outputs, const std::vector<double
 
 LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_matrix,
                                const double* input_matrix, const double* output_matrix,
-                               const double* innovation_cov)
+                               const double* innovation_cov, const Poll& poll)
     : n_(n_states),
       m_(n_outputs),
       state_matrix_(state_matrix, state_matrix + static_cast<std::size_t>(n_) * n_),
@@ -189,6 +191,7 @@ LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_
       output_matrix_(output_matrix, output_matrix + static_cast<std::size_t>(m_) * n_),
       innovation_cov_(innovation_cov, innovation_cov + static_cast<std::size_t>(m_) * m_),
       extended_(std::make_shared<ExtendedStorage>()) {
+    const PollWatch watch(poll);
     if (static_cast<std::int64_t>(n_ + m_) * (n_ + m_) > std::numeric_limits<int>::max()) {
         throw std::length_error("the machine's matrices have more entries than an int can count");
     }
@@ -217,11 +220,12 @@ WhitenedMachine<Extended> LinearGaussian::whitened_extended() const {
     return view(n_, m_, extended_->whitened);
 }
 
-LinearGaussian LinearGaussian::with_unit_innovations() const {
+LinearGaussian LinearGaussian::with_unit_innovations(const Poll& poll) const {
     std::vector<double> identity(static_cast<std::size_t>(m_) * m_, 0.0);
     for (int i = 0; i < m_; ++i) identity[static_cast<std::size_t>(i) * (m_ + 1)] = 1.0;
     return {
-        n_, m_, state_matrix_.data(), input_matrix_.data(), output_matrix_.data(), identity.data()};
+        n_,  m_, state_matrix_.data(), input_matrix_.data(), output_matrix_.data(), identity.data(),
+        poll};
 }
 
 }  // namespace entroprod
