@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "entroprod/matrix.hpp"
+#include "long_run.hpp"
 #include "recursion.hpp"
 #include "rounding.hpp"
 
@@ -52,18 +53,49 @@ void add_line(const Extended& start, const Extended& slope, std::int64_t count, 
     }
 }
 
+// From so many steps on a long run is worth its doublings, whatever the size of the machine.
+constexpr std::int64_t long_run_steps = 1 << 14;
+
+// The terms of all the steps to come, once the backward memory has converged. False, with nothing
+// done, where something would grow beyond the range of double: step by step it can be said when.
+template <class Real>
+bool finish(const WhitenedMachine<Real>& machine, Recursion<Real>& recursion, std::int64_t n_steps,
+            StepTerms<Real>& sums, double& memory_length) {
+    std::vector<Real> settled_dual;
+    const StepTerms<Real> terms = recursion.step_without_dual(settled_dual);
+    const LongRun<Real> run(machine, settled_dual.data(), n_steps);
+    const Real memory_part = run.sum(recursion.dual());
+    sums = scaled(terms, static_cast<double>(n_steps));
+    sums.excess += memory_part;
+    sums.magnitude += to_double(memory_part);
+    memory_length = memory_length / block_steps + run.memory_length();
+    return std::isfinite(sums.magnitude);
+}
+
 template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                           const Poll& poll, double* curve) {
     PollWatch watch(poll);
-    Recursion<Real> recursion(whitened<Real>(machine), watch);
+    const auto view = whitened<Real>(machine);
+    Recursion<Real> recursion(view, watch);
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
     Extended total;
     StepTerms<Real> slope{};  // a step's terms, where they no longer change
     bool converged = false;
+    bool may_finish = !curve && shortcuts;
     double memory_length = 0.0;
     std::int64_t done = 0;
     while (done < n_steps && !(converged && shortcuts)) {
+        if (may_finish && recursion.memory_converged() && n_steps - done >= long_run_steps) {
+            StepTerms<Real> rest{};
+            may_finish = finish(view, recursion, n_steps - done, rest, memory_length);
+            if (may_finish) {
+                total += half(rest.excess);
+                error.add(rest, static_cast<double>(n_steps - done), memory_length);
+                done = n_steps;
+                break;
+            }
+        }
         // The first steps go block by block: most memories end there.
         const bool may_stretch = !curve && done >= stretch_steps && n_steps - done >= stretch_steps;
         int steps = stretch_steps;

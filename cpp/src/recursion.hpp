@@ -119,8 +119,8 @@ public:
           advance_(production_kernels<Real>().advance(machine.n_states, machine.n_outputs)),
           advance_stretch_(
               production_kernels<Real>().advance_stretch(machine.n_states, machine.n_outputs)),
-          over_blocks_(unit_roundoff<Real>, machine.n_states),
-          over_stretches_(unit_roundoff<Real>, machine.n_states, stretch_steps) {}
+          over_blocks_(machine.n_states, block_steps),
+          over_stretches_(machine.n_states, stretch_steps) {}
 
     // At most block_steps. With covariances: see ProductionKernels.
     const StepTerms<Real>* advance(int n_steps, const Real* covariances = nullptr,
@@ -157,20 +157,46 @@ public:
 
     // Whether further steps repeat the last one; to be asked once after each block or stretch.
     bool converged() {
-        double change = 0.0;
-        for (int part = 0; part < 3; ++part) {
-            const Real* now = now_.data() + part * size_;
-            const double scale = largest(now, size_);
-            if (scale == 0.0) continue;
-            change = std::max(
-                change, largest_difference(now, before_.data() + part * size_, size_) / scale);
-        }
-        return of_stretch_ ? over_stretches_(change) : over_blocks_(change);
+        const double of_memory = std::max(change_of(0), change_of(1));
+        Tests& tests = of_stretch_ ? over_stretches_ : over_blocks_;
+        memory_converged_ = tests.of_memory(of_memory);
+        return tests.of_all(std::max(of_memory, change_of(2)));
     }
 
+    // Of the backward memory alone, at the last call of converged.
+    bool memory_converged() const { return memory_converged_; }
+
+    // One more step with E = 0: its terms are those that stay once Gamma and Omega do, and the
+    // E that it leaves is what each step adds to E then.
+    StepTerms<Real> step_without_dual(std::vector<Real>& dual) {
+        std::vector<Real> copy = now_;
+        std::fill(copy.begin() + static_cast<std::ptrdiff_t>(2 * size_), copy.end(), Real(0.0));
+        StepTerms<Real> terms{};
+        advance_(machine_, state_in(copy), 1, nullptr, 0, scratch_.data(), &terms);
+        dual.assign(copy.begin() + static_cast<std::ptrdiff_t>(2 * size_), copy.end());
+        return terms;
+    }
+    const Real* dual() const { return now_.data() + 2 * size_; }
+
 private:
-    BackwardState<Real> state() {
-        return {now_.data(), now_.data() + size_, now_.data() + 2 * size_};
+    struct Tests {
+        ConvergenceTest of_memory, of_all;
+        Tests(int n_states, int steps)
+            : of_memory(unit_roundoff<Real>, n_states, steps),
+              of_all(unit_roundoff<Real>, n_states, steps) {}
+    };
+
+    // Of Gamma, Omega or E over the last block or stretch, relative.
+    double change_of(int part) const {
+        const Real* now = now_.data() + part * size_;
+        const double scale = largest(now, size_);
+        if (scale == 0.0) return 0.0;
+        return largest_difference(now, before_.data() + part * size_, size_) / scale;
+    }
+
+    BackwardState<Real> state() { return state_in(now_); }
+    BackwardState<Real> state_in(std::vector<Real>& parts) const {
+        return {parts.data(), parts.data() + size_, parts.data() + 2 * size_};
     }
 
     void count(int n_steps) {
@@ -189,7 +215,8 @@ private:
     std::optional<Leap<Real>> leap_;
     StepTerms<Real> terms_[block_steps];
     bool of_stretch_ = false;
-    ConvergenceTest over_blocks_, over_stretches_;
+    Tests over_blocks_, over_stretches_;
+    bool memory_converged_ = false;
     std::int64_t n_done_ = 0;
 };
 

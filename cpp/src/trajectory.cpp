@@ -39,7 +39,11 @@ class Lanes {
 public:
     explicit Lanes(std::size_t size)
         : data_(static_cast<double*>(::operator new[](size * sizeof(double), alignment))) {
-        std::fill_n(data_.get(), size, 0.0);
+        constexpr std::size_t piece = 1 << 16;
+        for (std::size_t done = 0; done < size; done += piece) {
+            std::fill_n(data_.get() + done, std::min(piece, size - done), 0.0);
+            interruption_point(piece);
+        }
     }
     double* get() const { return data_.get(); }
 
