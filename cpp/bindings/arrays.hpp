@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "entroprod/parallel.hpp"
+#include "entroprod/interruption.hpp"
 
 namespace bindings {
 

@@ -13,8 +13,15 @@ void bind_linear_gaussian(pybind11::module_& module) {
             bindings::require_shape(state_matrix, {n, n}, "state_matrix");
             bindings::require_shape(output_matrix, {m, n}, "output_matrix");
             bindings::require_shape(innovation_cov, {m, m}, "innovation_cov");
-            return LinearGaussian(static_cast<int>(n), static_cast<int>(m), state_matrix.data(),
-                                  input_matrix.data(), output_matrix.data(), innovation_cov.data());
+            return bindings::without_gil(pybind11::none(), [&](const entroprod::Poll& poll) {
+                return LinearGaussian(static_cast<int>(n), static_cast<int>(m), state_matrix.data(),
+                                      input_matrix.data(), output_matrix.data(),
+                                      innovation_cov.data(), poll);
+            });
         }))
-        .def("with_unit_innovations", &LinearGaussian::with_unit_innovations);
+        .def("with_unit_innovations", [](const LinearGaussian& machine) {
+            return bindings::without_gil(pybind11::none(), [&](const entroprod::Poll& poll) {
+                return machine.with_unit_innovations(poll);
+            });
+        });
 }

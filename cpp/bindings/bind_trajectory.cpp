@@ -70,4 +70,5 @@ void bind_trajectory(py::module_& module) {
         }));
     });
     module.def("monte_carlo_memory", &monte_carlo_memory);
+    module.def("paths_per_task", &paths_per_task);
 }

@@ -1,5 +1,10 @@
 #include "entroprod/blas.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
+#include "entroprod/interruption.hpp"
+
 namespace entroprod::blas {
 namespace {
 
@@ -7,6 +12,11 @@ Gemm installed_gemm = nullptr;
 
 // From here on dgemm beats the loops, measured with OpenBLAS on AVX2.
 constexpr long long smallest_product = 24LL * 24 * 24;
+
+// A call can't be interrupted, so large products are done by so many rows that a call takes some
+// hundredths of a second; by fewer than these its speed would suffer.
+constexpr double work_at_once = 1e8;
+constexpr int fewest_rows = 32;
 
 }  // namespace
 
@@ -24,8 +34,18 @@ void multiply(bool transpose_a, int rows, int cols, int inner, const double* a, 
     char yes = 'T';
     double alpha = 1.0;
     int lda = transpose_a ? rows : inner;
-    installed_gemm(&no, transpose_a ? &yes : &no, &cols, &rows, &inner, &alpha,
-                   const_cast<double*>(b), &cols, const_cast<double*>(a), &lda, &beta, out, &cols);
+    const double work_per_row = static_cast<double>(inner) * cols;
+    const int rows_at_once = std::max(
+        fewest_rows,
+        static_cast<int>(std::min(work_at_once / work_per_row, static_cast<double>(rows))));
+    for (int row = 0; row < rows; row += rows_at_once) {
+        int count = std::min(rows_at_once, rows - row);
+        const double* from = a + static_cast<std::ptrdiff_t>(row) * (transpose_a ? 1 : inner);
+        installed_gemm(&no, transpose_a ? &yes : &no, &cols, &count, &inner, &alpha,
+                       const_cast<double*>(b), &cols, const_cast<double*>(from), &lda, &beta,
+                       out + static_cast<std::ptrdiff_t>(row) * cols, &cols);
+        interruption_point(count * work_per_row);
+    }
 }
 
 }  // namespace entroprod::blas

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "entroprod/extended.hpp"
+#include "entroprod/interruption.hpp"
 
 namespace entroprod {
 
@@ -17,6 +18,7 @@ inline std::vector<Extended> factor_cholesky(int m, const double* s) {
         for (int i = j; i < m; ++i) {
             Extended rest = s[i * m + j];
             for (int k = 0; k < j; ++k) rest -= lower[i * m + k] * lower[j * m + k];
+            interruption_point(j * work_of_extended);
             if (i > j) {
                 lower[i * m + j] = rest / lower[j * m + j];
             } else if (rest.high > 0.0) {
@@ -37,6 +39,7 @@ inline std::vector<Extended> invert_lower(int m, const std::vector<Extended>& lo
         for (int i = j + 1; i < m; ++i) {
             Extended sum;
             for (int k = j; k < i; ++k) sum += lower[i * m + k] * inverse[k * m + j];
+            interruption_point((i - j) * work_of_extended);
             inverse[i * m + j] = -(sum / lower[i * m + i]);
         }
     }

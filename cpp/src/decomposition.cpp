@@ -28,9 +28,8 @@ template <class Real>
 class ForwardMoments {
 public:
     ForwardMoments(PairParameters<Real>& parameters, const double* initial_mean,
-                   std::int64_t n_steps, std::int64_t block, bool shortcuts, Meter& meter)
+                   std::int64_t n_steps, std::int64_t block, bool shortcuts)
         : parameters_(parameters),
-          meter_(meter),
           n_steps_(n_steps),
           block_(block),
           n_(static_cast<std::size_t>(parameters.sizes().n)),
@@ -81,7 +80,7 @@ private:
             Real* next = buffer_.data() + (k + 1) * size_;
             advance_(parameters_.sizes(), parameters_.at(index * block_ + k), now, now + n_ * n_,
                      next, next + n_ * n_, scratch_.data());
-            meter_.spend(1, 0);
+            interruption_point(work_per_step<Real>(parameters_.sizes().n, 0));
         }
     }
 
@@ -107,7 +106,6 @@ private:
     }
 
     PairParameters<Real>& parameters_;
-    Meter& meter_;
     std::int64_t n_steps_, block_;
     std::size_t n_, size_;
     std::vector<Real> buffer_, scratch_, kept_, limit_;
@@ -220,17 +218,17 @@ template <class Real>
 DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward,
                        std::int64_t n_steps, bool shortcuts, const Poll& poll,
                        const DecompositionArrays& out) {
+    PollWatch watch(poll);
     PairParameters<Real> parameters(forward, backward);
     const std::int64_t root = std::llround(std::sqrt(static_cast<double>(n_steps)));
     // Whole blocks of steps, so that convergence is judged over equal spans.
     const std::int64_t block = (root + block_steps - 1) / block_steps * block_steps;
-    Meter meter(poll, 4.0 * work_per_step<Real>(std::max(forward.n_states, backward.n_states),
-                                                forward.n_outputs));
-    ForwardMoments<Real> moments(parameters, forward.initial_mean, n_steps, block, shortcuts,
-                                 meter);
+    ForwardMoments<Real> moments(parameters, forward.initial_mean, n_steps, block, shortcuts);
     BackwardReader<Real> reader(parameters, backward.initial_mean, out.retrospective != nullptr);
     Record record(out, unit_roundoff<Real>);
     const bool may_converge = shortcuts && parameters.constant();
+    const double work =
+        4.0 * work_per_step<Real>(std::max(forward.n_states, backward.n_states), forward.n_outputs);
     bool converged = false;
     std::int64_t done = 0;
     PairTerms<Real> terms{};
@@ -240,16 +238,18 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
         const double memory_length = static_cast<double>(done) / block_steps;
         if (converged && moments.is_limit(index)) {
             record.add(first, count, terms, memory_length);
+            interruption_point(static_cast<double>(count));
             continue;
         }
         moments.select(index);
         for (std::int64_t k = count - 1; k >= 0; --k) {
             terms = reader.advance(parameters.at(first + k), moments.covariance(index, k),
                                    moments.mean(index, k));
-            meter.spend(1, done);
+            interruption_point(work);
             if (!is_finite(terms)) throw Overflow(done + 1);
             record.add(first + k, 1, terms, memory_length);
-            if (++done % block_steps == 0 && may_converge && !converged) {
+            watch.done(++done);
+            if (done % block_steps == 0 && may_converge && !converged) {
                 converged = reader.converged();
             }
         }

@@ -140,7 +140,7 @@ std::vector<Real> assemble(int n_states, int n_outputs, const std::vector<double
 
 LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_matrix,
                                const double* input_matrix, const double* output_matrix,
-                               const double* innovation_cov)
+                               const double* innovation_cov, const Poll& poll)
     : n_(n_states),
       m_(n_outputs),
       state_matrix_(state_matrix, state_matrix + static_cast<std::size_t>(n_) * n_),
@@ -149,6 +149,7 @@ LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_
       innovation_cov_(innovation_cov, innovation_cov + static_cast<std::size_t>(m_) * m_),
       initial_mean_(static_cast<std::size_t>(n_), 0.0),
       extended_(std::make_shared<ExtendedStorage>()) {
+    const PollWatch watch(poll);
     if (static_cast<std::int64_t>(n_ + m_) * (n_ + m_) > std::numeric_limits<int>::max()) {
         throw std::length_error("the machine's matrices have more entries than an int can count");
     }
@@ -187,11 +188,12 @@ MachineSteps LinearGaussian::steps() const {
             initial_mean_.data()};
 }
 
-LinearGaussian LinearGaussian::with_unit_innovations() const {
+LinearGaussian LinearGaussian::with_unit_innovations(const Poll& poll) const {
     std::vector<double> identity(static_cast<std::size_t>(m_) * m_, 0.0);
     for (int i = 0; i < m_; ++i) identity[static_cast<std::size_t>(i) * (m_ + 1)] = 1.0;
     return {
-        n_, m_, state_matrix_.data(), input_matrix_.data(), output_matrix_.data(), identity.data()};
+        n_,  m_, state_matrix_.data(), input_matrix_.data(), output_matrix_.data(), identity.data(),
+        poll};
 }
 
 }  // namespace entroprod

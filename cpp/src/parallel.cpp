@@ -16,7 +16,8 @@
 namespace entroprod {
 namespace {
 
-constexpr std::chrono::milliseconds poll_interval{50};
+// While the calling thread waits for the others it asks the poll this often.
+constexpr std::chrono::milliseconds waiting_interval{50};
 
 // One call of parallel_for, shared by its threads.
 class Job {
@@ -24,16 +25,22 @@ public:
     Job(std::int64_t n_tasks, const std::function<void(std::int64_t, int)>& task)
         : n_tasks_(n_tasks), task_(task) {}
 
-    // Takes tasks until there are none; between tasks asks `watch`, if there is one.
-    template <class Watch>
-    void work(int worker, Watch&& watch) {
+    // Takes tasks until there are none; between tasks, and within them at interruption points, asks
+    // `poll` if there is one.
+    void work(int worker, PatientPoll* poll) {
         try {
+            const auto check = [this, poll] {
+                // Another thread has failed, and its error is the one that counts.
+                if (stopped_.load(std::memory_order_relaxed)) throw Interrupted();
+                if (poll != nullptr) (*poll)(done());
+            };
+            const Watch watch(check);
             while (!stopped_.load(std::memory_order_relaxed)) {
                 const std::int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
                 if (index >= n_tasks_) break;
                 task_(index, worker);
                 done_.fetch_add(1, std::memory_order_relaxed);
-                watch();
+                check();
             }
         } catch (...) {
             fail(std::current_exception());
@@ -62,24 +69,6 @@ private:
     std::exception_ptr error_;
 };
 
-// Asks the caller's poll at most once per interval.
-class Watcher {
-public:
-    Watcher(Job& job, const Poll& poll) : job_(job), poll_(poll) {}
-
-    void operator()() {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < poll_interval) return;
-        last_ = now;
-        if (poll_ && !poll_(job_.done())) throw Interrupted();
-    }
-
-private:
-    Job& job_;
-    const Poll& poll_;
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
 // Threads that wait for a job. Only one job runs at a time.
 class Pool {
 public:
@@ -101,19 +90,19 @@ public:
             ++generation_;
         }
         wake_.notify_all();
-        Watcher watcher(job, poll);
-        job.work(0, watcher);
-        wait(job, watcher);
+        PatientPoll patient(poll);
+        job.work(0, &patient);
+        wait(job, patient);
         return true;
     }
 
 private:
-    void wait(Job& job, Watcher& watcher) {
+    void wait(Job& job, PatientPoll& poll) {
         std::unique_lock lock(mutex_);
-        while (!idle_.wait_for(lock, poll_interval, [this] { return running_ == 0; })) {
+        while (!idle_.wait_for(lock, waiting_interval, [this] { return running_ == 0; })) {
             lock.unlock();
             try {
-                watcher();
+                poll(job.done());
             } catch (...) {
                 job.fail(std::current_exception());
             }
@@ -131,7 +120,7 @@ private:
             if (worker > n_helpers_) continue;
             Job* job = job_;
             lock.unlock();
-            job->work(worker, [] {});
+            job->work(worker, nullptr);
             lock.lock();
             if (--running_ == 0) idle_.notify_one();
         }
@@ -175,7 +164,8 @@ void parallel_for(std::int64_t n_tasks, int n_threads,
     Job job(n_tasks, task);
     const int n_helpers = static_cast<int>(std::min<std::int64_t>(n_threads, n_tasks)) - 1;
     if (n_helpers < 1 || !pool().try_run(job, n_helpers, poll)) {
-        job.work(0, Watcher(job, poll));
+        PatientPoll patient(poll);
+        job.work(0, &patient);
     }
     job.rethrow();
 }

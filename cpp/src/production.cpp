@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "entroprod/matrix.hpp"
+#include "long_run.hpp"
 #include "recursion.hpp"
 #include "rounding.hpp"
 
@@ -44,18 +45,57 @@ StepTerms<Real> sum_terms(const StepTerms<Real>* terms, int n_steps, const Exten
     return sums;
 }
 
+// Values on a straight line from `start`, which isn't one of them.
+void add_line(const Extended& start, const Extended& slope, std::int64_t count, double* values) {
+    for (std::int64_t k = 0; k < count; ++k) {
+        values[k] = nonnegative(start + slope * Extended(static_cast<double>(k + 1)));
+        if (k % block_steps == 0) interruption_point(block_steps * work_of_extended);
+    }
+}
+
+// From so many steps on a long run is worth its doublings, whatever the size of the machine.
+constexpr std::int64_t long_run_steps = 1 << 14;
+
+// The terms of all the steps to come, once the backward memory has converged. False, with nothing
+// done, where something would grow beyond the range of double: step by step it can be said when.
+template <class Real>
+bool finish(const WhitenedMachine<Real>& machine, Recursion<Real>& recursion, std::int64_t n_steps,
+            StepTerms<Real>& sums, double& memory_length) {
+    std::vector<Real> settled_dual;
+    const StepTerms<Real> terms = recursion.step_without_dual(settled_dual);
+    const LongRun<Real> run(machine, settled_dual.data(), n_steps);
+    const Real memory_part = run.sum(recursion.dual());
+    sums = scaled(terms, static_cast<double>(n_steps));
+    sums.excess += memory_part;
+    sums.magnitude += to_double(memory_part);
+    memory_length = memory_length / block_steps + run.memory_length();
+    return std::isfinite(sums.magnitude);
+}
+
 template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                           const Poll& poll, double* curve) {
-    Meter meter(poll, work_per_step<Real>(machine.n_states(), machine.n_outputs()));
-    Recursion<Real> recursion(whitened<Real>(machine), meter);
+    PollWatch watch(poll);
+    const auto view = whitened<Real>(machine);
+    Recursion<Real> recursion(view, watch);
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
     Extended total;
     StepTerms<Real> slope{};  // a step's terms, where they no longer change
     bool converged = false;
+    bool may_finish = !curve && shortcuts;
     double memory_length = 0.0;
     std::int64_t done = 0;
     while (done < n_steps && !(converged && shortcuts)) {
+        if (may_finish && recursion.memory_converged() && n_steps - done >= long_run_steps) {
+            StepTerms<Real> rest{};
+            may_finish = finish(view, recursion, n_steps - done, rest, memory_length);
+            if (may_finish) {
+                total += half(rest.excess);
+                error.add(rest, static_cast<double>(n_steps - done), memory_length);
+                done = n_steps;
+                break;
+            }
+        }
         // The first steps go block by block: most memories end there.
         const bool may_stretch = !curve && done >= stretch_steps && n_steps - done >= stretch_steps;
         int steps = stretch_steps;
@@ -79,9 +119,7 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
         }
     }
     const Extended per_step = half(slope.excess);
-    for (std::int64_t k = 1; curve && done + k <= n_steps; ++k) {
-        curve[done + k - 1] = nonnegative(total + per_step * Extended(static_cast<double>(k)));
-    }
+    if (curve) add_line(total, per_step, n_steps - done, curve + done);
     const auto rest = static_cast<double>(n_steps - done);
     total += per_step * Extended(rest);
     error.add(scaled(slope, rest), rest, memory_length);
@@ -106,7 +144,7 @@ template <class Real>
 class ForwardCovariances {
 public:
     ForwardCovariances(const WhitenedMachine<Real>& machine, std::int64_t n_steps,
-                       std::int64_t block, bool shortcuts, Meter& meter)
+                       std::int64_t block, bool shortcuts)
         : machine_(machine),
           block_(block),
           size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
@@ -118,7 +156,7 @@ public:
         for (n_kept_ = 0; n_kept_ < n_blocks; ++n_kept_) {
             const Real* first = buffer_.data();
             kept_.insert(kept_.end(), first, first + size_);
-            if (fill(meter, converged) && shortcuts) {
+            if (fill(converged) && shortcuts) {
                 ++n_kept_;
                 break;
             }
@@ -131,17 +169,17 @@ public:
     const Real* limit() const { return limit_.data(); }
 
     // The covariances of one block of times.
-    const Real* block(std::int64_t index, Meter& meter) {
+    const Real* block(std::int64_t index) {
         std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(index * size_), size_,
                     buffer_.begin());
         ConvergenceTest unused(unit_roundoff<Real>, machine_.n_states);
-        fill(meter, unused);
+        fill(unused);
         return buffer_.data();
     }
 
 private:
     // Fills the buffer from its first matrix; true once the covariances have converged.
-    bool fill(Meter& meter, ConvergenceTest& converged) {
+    bool fill(ConvergenceTest& converged) {
         bool result = false;
         for (std::int64_t at = 0; at < block_; at += block_steps) {
             const int steps = static_cast<int>(std::min<std::int64_t>(block_steps, block_ - at));
@@ -150,7 +188,7 @@ private:
             advance_(machine_, steps, from, product_.data());
             const double scale = largest(to, size_);
             result = converged(scale > 0.0 ? largest_difference(to, from, size_) / scale : 0.0);
-            meter.spend(steps, 0);
+            interruption_point(steps * work_per_step<Real>(machine_.n_states, 0));
         }
         return result;
     }
@@ -166,14 +204,14 @@ private:
 template <class Real>
 void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                   const Poll& poll, double* per_step) {
+    PollWatch watch(poll);
     const auto view = whitened<Real>(machine);
     const auto size = static_cast<std::ptrdiff_t>(view.n_states) * view.n_states;
     const std::int64_t block = std::min(
         n_steps,
         std::max<std::int64_t>(block_steps, std::llround(std::sqrt(static_cast<double>(n_steps)))));
-    Meter meter(poll, work_per_step<Real>(view.n_states, view.n_outputs));
-    ForwardCovariances<Real> forward(view, n_steps, block, shortcuts, meter);
-    Recursion<Real> recursion(view, meter);
+    ForwardCovariances<Real> forward(view, n_steps, block, shortcuts);
+    Recursion<Real> recursion(view, watch);
     bool converged = false;
     double last = 0.0;
     for (std::int64_t index = (n_steps - 1) / block; index >= 0; --index) {
@@ -182,9 +220,10 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
         const bool constant = forward.is_limit(index);
         if (constant && converged && shortcuts) {
             std::fill_n(per_step + first, count, last);
+            interruption_point(static_cast<double>(count));
             continue;
         }
-        const Real* covariances = constant ? forward.limit() : forward.block(index, meter);
+        const Real* covariances = constant ? forward.limit() : forward.block(index);
         // The backward memory meets the times of the block from its end.
         for (std::int64_t done = 0; done < count; done += block_steps) {
             const int steps = static_cast<int>(std::min<std::int64_t>(block_steps, count - done));
@@ -204,15 +243,14 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
 template <class Real>
 class GeometricSum {
 public:
-    GeometricSum(int n, const Real* left, const Real* right, const Real* first, Meter& meter)
+    GeometricSum(int n, const Real* left, const Real* right, const Real* first)
         : n_(n),
           size_(static_cast<std::size_t>(n) * n),
           left_(left, left + size_),
           right_(right, right + size_),
           sum_(first, first + size_),
           product_(size_),
-          next_(size_),
-          meter_(meter) {
+          next_(size_) {
         while (!add_round()) {
         }
     }
@@ -242,7 +280,6 @@ private:
 
     void multiply(const std::vector<Real>& a, const std::vector<Real>& b, std::vector<Real>& out) {
         production_kernels<Real>().multiply(n_, n_, n_, a.data(), b.data(), out.data());
-        meter_.spend(1, 0);
     }
 
     // A memory of more steps than this is a unit root to all intents.
@@ -251,17 +288,16 @@ private:
     int n_;
     std::size_t size_;
     std::vector<Real> left_, right_, sum_, product_, next_;
-    Meter& meter_;
     double n_terms_ = 1.0;
 };
 
 template <class Real>
 ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
+    const PollWatch watch(poll);
     const auto view = whitened<Real>(machine);
     const Extent<0> n(view.n_states), m(view.n_outputs);
-    Meter meter(poll, work_per_step<Real>(n, m));  // of which a product is a fair part
-    const GeometricSum<Real> gamma(n, view.filter(), view.transition, view.input_emission, meter);
-    const GeometricSum<Real> covariance(n, view.transition, view.transition_t, view.noise, meter);
+    const GeometricSum<Real> gamma(n, view.filter(), view.transition, view.input_emission);
+    const GeometricSum<Real> covariance(n, view.transition, view.transition_t, view.noise);
 
     // N N^T with N = F Gamma G + G, the noise that drives Omega.
     const std::size_t size = static_cast<std::size_t>(n) * n;
@@ -272,7 +308,7 @@ ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
     for (std::size_t i = 0; i < wide; ++i) driven[i] += view.input[i];
     transpose(n, m, driven.data(), driven_t.data());
     add_gram(m, n, driven_t.data(), noise.data());
-    const GeometricSum<Real> omega(n, view.filter(), view.filter_t, noise.data(), meter);
+    const GeometricSum<Real> omega(n, view.filter(), view.filter_t, noise.data());
 
     // From the fixed points one step of the recursion has the rate as its term.
     std::vector<Real> state(3 * size, Real(0.0));

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "entroprod/parallel.hpp"
+#include "entroprod/interruption.hpp"
 #include "entroprod/production.hpp"
 #include "leap.hpp"
 #include "simd/kernels.hpp"
@@ -43,34 +43,10 @@ inline WhitenedMachine<Extended> whitened(const LinearGaussian& machine) {
     return machine.whitened_extended();
 }
 
-// Calls the poll about every 50 ms of work, whatever a step costs.
-class Meter {
-public:
-    Meter(const Poll& poll, double work_per_step)
-        : poll_(poll), steps_between_(std::max(1.0, 1e8 / work_per_step)) {}
-
-    // So many steps, of at most `most`, may be done before the next call of spend.
-    int steps_at_once(int most) const {
-        return static_cast<int>(std::min(steps_between_, static_cast<double>(most)));
-    }
-
-    void spend(int steps, std::int64_t done) {
-        spent_ += steps;
-        if (spent_ < steps_between_) return;
-        spent_ = 0.0;
-        if (poll_ && !poll_(done)) throw Interrupted();
-    }
-
-private:
-    const Poll& poll_;
-    double steps_between_;
-    double spent_ = 0.0;
-};
-
-// Rough number of multiplications of one step; double-double ones count for twenty.
+// The work of one step, for interruption points; that of large machines has its own within.
 template <class Real>
 double work_per_step(int n, int m) {
-    const double weight = std::is_same_v<Real, double> ? 1.0 : 20.0;
+    const double weight = std::is_same_v<Real, double> ? 1.0 : work_of_extended;
     return weight * (n + m) * n * (5.0 * n + 2.0 * m);
 }
 
@@ -132,9 +108,10 @@ private:
 template <class Real>
 class Recursion {
 public:
-    Recursion(const WhitenedMachine<Real>& machine, Meter& meter)
+    Recursion(const WhitenedMachine<Real>& machine, PollWatch& watch)
         : machine_(machine),
-          meter_(meter),
+          watch_(watch),
+          work_per_step_(work_per_step<Real>(machine.n_states, machine.n_outputs)),
           size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
           now_(3 * size_, Real(0.0)),
           before_(3 * size_),
@@ -142,25 +119,19 @@ public:
           advance_(production_kernels<Real>().advance(machine.n_states, machine.n_outputs)),
           advance_stretch_(
               production_kernels<Real>().advance_stretch(machine.n_states, machine.n_outputs)),
-          over_blocks_(unit_roundoff<Real>, machine.n_states),
-          over_stretches_(unit_roundoff<Real>, machine.n_states, stretch_steps) {}
+          over_blocks_(machine.n_states, block_steps),
+          over_stretches_(machine.n_states, stretch_steps) {}
 
     // At most block_steps. With covariances: see ProductionKernels.
     const StepTerms<Real>* advance(int n_steps, const Real* covariances = nullptr,
                                    std::ptrdiff_t stride = 0) {
         before_ = now_;
-        const int at_once = meter_.steps_at_once(block_steps);
-        for (int k = 0; k < n_steps; k += at_once) {
-            const int steps = std::min(at_once, n_steps - k);
-            const Real* from = covariances == nullptr ? nullptr : covariances + k * stride;
-            advance_(machine_, state(), steps, from, stride, scratch_.data(), terms_ + k);
-            meter_.spend(steps, n_done_ + k);
-        }
+        advance_(machine_, state(), n_steps, covariances, stride, scratch_.data(), terms_);
         for (int k = 0; k < n_steps; ++k) {
             if (!std::isfinite(terms_[k].magnitude)) throw Overflow(n_done_ + k + 1);
         }
-        n_done_ += n_steps;
         of_stretch_ = false;
+        count(n_steps);
         return terms_;
     }
 
@@ -179,32 +150,64 @@ public:
             advance_stretch_ = nullptr;
             return false;
         }
-        n_done_ += stretch_steps;
-        meter_.spend(stretch_steps, n_done_);
         of_stretch_ = true;
+        count(stretch_steps);
         return true;
     }
 
     // Whether further steps repeat the last one; to be asked once after each block or stretch.
     bool converged() {
-        double change = 0.0;
-        for (int part = 0; part < 3; ++part) {
-            const Real* now = now_.data() + part * size_;
-            const double scale = largest(now, size_);
-            if (scale == 0.0) continue;
-            change = std::max(
-                change, largest_difference(now, before_.data() + part * size_, size_) / scale);
-        }
-        return of_stretch_ ? over_stretches_(change) : over_blocks_(change);
+        const double of_memory = std::max(change_of(0), change_of(1));
+        Tests& tests = of_stretch_ ? over_stretches_ : over_blocks_;
+        memory_converged_ = tests.of_memory(of_memory);
+        return tests.of_all(std::max(of_memory, change_of(2)));
     }
 
+    // Of the backward memory alone, at the last call of converged.
+    bool memory_converged() const { return memory_converged_; }
+
+    // One more step with E = 0: its terms are those that stay once Gamma and Omega do, and the
+    // E that it leaves is what each step adds to E then.
+    StepTerms<Real> step_without_dual(std::vector<Real>& dual) {
+        std::vector<Real> copy = now_;
+        std::fill(copy.begin() + static_cast<std::ptrdiff_t>(2 * size_), copy.end(), Real(0.0));
+        StepTerms<Real> terms{};
+        advance_(machine_, state_in(copy), 1, nullptr, 0, scratch_.data(), &terms);
+        dual.assign(copy.begin() + static_cast<std::ptrdiff_t>(2 * size_), copy.end());
+        return terms;
+    }
+    const Real* dual() const { return now_.data() + 2 * size_; }
+
 private:
-    BackwardState<Real> state() {
-        return {now_.data(), now_.data() + size_, now_.data() + 2 * size_};
+    struct Tests {
+        ConvergenceTest of_memory, of_all;
+        Tests(int n_states, int steps)
+            : of_memory(unit_roundoff<Real>, n_states, steps),
+              of_all(unit_roundoff<Real>, n_states, steps) {}
+    };
+
+    // Of Gamma, Omega or E over the last block or stretch, relative.
+    double change_of(int part) const {
+        const Real* now = now_.data() + part * size_;
+        const double scale = largest(now, size_);
+        if (scale == 0.0) return 0.0;
+        return largest_difference(now, before_.data() + part * size_, size_) / scale;
+    }
+
+    BackwardState<Real> state() { return state_in(now_); }
+    BackwardState<Real> state_in(std::vector<Real>& parts) const {
+        return {parts.data(), parts.data() + size_, parts.data() + 2 * size_};
+    }
+
+    void count(int n_steps) {
+        n_done_ += n_steps;
+        watch_.done(n_done_);
+        interruption_point(n_steps * work_per_step_);
     }
 
     WhitenedMachine<Real> machine_;
-    Meter& meter_;
+    PollWatch& watch_;
+    double work_per_step_;
     std::size_t size_;
     std::vector<Real> now_, before_, scratch_;
     typename ProductionKernels<Real>::Advance advance_;
@@ -212,7 +215,8 @@ private:
     std::optional<Leap<Real>> leap_;
     StepTerms<Real> terms_[block_steps];
     bool of_stretch_ = false;
-    ConvergenceTest over_blocks_, over_stretches_;
+    Tests over_blocks_, over_stretches_;
+    bool memory_converged_ = false;
     std::int64_t n_done_ = 0;
 };
 

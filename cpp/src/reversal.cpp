@@ -52,6 +52,7 @@ double largest(const std::vector<double>& values) {
 // neighbour stands one block to the right.
 double innovation_reversal_matrix(const LinearGaussian& machine, std::int64_t n_steps,
                                   const Poll& poll, double* out) {
+    PollWatch watch(poll);
     const WhitenedMachine<double> whitened = machine.whitened();
     const Extent<0> n(whitened.n_states), m(whitened.n_outputs);
     const std::int64_t width = n_steps * m;
@@ -66,13 +67,14 @@ double innovation_reversal_matrix(const LinearGaussian& machine, std::int64_t n_
     for (int i = 0; i < m; ++i) inverse[static_cast<std::size_t>(i) * (m + 1)] = 1.0;
     for (std::int64_t lag = 0; lag < n_steps; ++lag) {
         largest_inverse = std::max(largest_inverse, largest(inverse));
-        if (poll && lag % 64 == 0 && !poll(lag)) throw Interrupted();
+        watch.done(lag);
         for (int i = 0; i < m; ++i) {
             double* row = out + (lag * m + i) * width;
             const double* above = lag > 0 ? row - m * width + m : nullptr;
             const double* factors = inverse.data() + i * m;
             add_row(m, width - m, above, factors, response.data(), width, row);
             add_row(m, m, nullptr, factors, response.data() + width - m, width, row + width - m);
+            interruption_point(static_cast<double>(width) * m);
         }
         if (lag == 0) {
             std::transform(whitened.emission(), whitened.emission() + wide, reach.begin(),

@@ -7,17 +7,30 @@
 #include <numbers>
 #include <vector>
 
+#include "entroprod/parallel.hpp"
 #include "simd/kernels.hpp"
 
 namespace entroprod {
 namespace {
 
-// Long paths are worked on in blocks of this many steps; even, so that blocks of normals begin
-// with an even index.
-constexpr std::int64_t steps_per_block = 256;
-
 // No instruction set has more lanes in a pack, and each has a divisor of it.
-constexpr std::int64_t largest_lanes = 8;
+constexpr std::int64_t largest_lanes = 16;
+
+// Rough work of one step of one path: drawing the innovation, and the products of a recursion.
+double work_per_step(const LinearGaussian& machine) {
+    constexpr double work_per_normal = 20.0;
+    const double n = machine.n_states(), m = machine.n_outputs();
+    return work_per_normal * m + n * (n + 2.0 * m) + m * m;
+}
+
+// Paths are worked on in blocks of steps, with interruption points in between. The number is even,
+// so that blocks of normals begin with an even index.
+std::int64_t steps_per_block(const LinearGaussian& machine) {
+    constexpr std::int64_t fewest = 2, most = 256;
+    constexpr double block_work = 4e6;
+    const double steps = block_work / (static_cast<double>(largest_lanes) * work_per_step(machine));
+    return std::clamp(static_cast<std::int64_t>(steps) / 2 * 2, fewest, most);
+}
 
 constexpr std::align_val_t alignment{64};
 
@@ -26,7 +39,11 @@ class Lanes {
 public:
     explicit Lanes(std::size_t size)
         : data_(static_cast<double*>(::operator new[](size * sizeof(double), alignment))) {
-        std::fill_n(data_.get(), size, 0.0);
+        constexpr std::size_t piece = 1 << 16;
+        for (std::size_t done = 0; done < size; done += piece) {
+            std::fill_n(data_.get() + done, std::min(piece, size - done), 0.0);
+            interruption_point(piece);
+        }
     }
     double* get() const { return data_.get(); }
 
@@ -37,13 +54,14 @@ private:
     std::unique_ptr<double[], Free> data_;
 };
 
-// One thread's view of the machine, with room for a block of steps of one group of paths.
+// One thread's view of the machine, with room for some steps of one group of paths.
 class Group {
 public:
     Group(const LinearGaussian& machine, std::int64_t n_steps)
         : machine_(machine.whitened()),
           n_(machine.n_states()),
           m_(machine.n_outputs()),
+          work_per_step_(work_per_step(machine)),
           lanes_(kernels().trajectory.lanes),
           memory_size_(static_cast<std::size_t>(n_) * lanes_),
           // One step more, since normals come in pairs.
@@ -51,7 +69,7 @@ public:
           memory_(memory_size_),
           scratch_(static_cast<std::size_t>(2 * n_ + m_) * lanes_),
           squares_(static_cast<std::size_t>(lanes_)),
-          step_squares_(static_cast<std::size_t>(steps_per_block) * lanes_),
+          step_squares_(static_cast<std::size_t>(steps_per_block(machine)) * lanes_),
           generate_(kernels().trajectory.generate(n_, m_)),
           filter_(kernels().trajectory.filter(n_, m_)),
           apply_lower_(kernels().trajectory.apply_lower(m_)) {}
@@ -66,20 +84,23 @@ public:
         std::fill_n(squares_.get(), lanes_, 0.0);
     }
 
+    // Innovations of steps first_step .. + n_steps, held from step `at` on.
     void draw(std::uint64_t key, std::int64_t first_path, std::int64_t first_step,
-              std::int64_t n_steps) {
+              std::int64_t n_steps, std::int64_t at = 0) {
         kernels().trajectory.draw_normals(key, static_cast<std::uint64_t>(first_path),
                                           static_cast<std::uint64_t>(first_step) * m_, n_steps * m_,
-                                          steps_.get());
+                                          step(at));
     }
 
-    void generate(std::int64_t n_steps) {
-        generate_(machine_, n_steps, steps_.get(), memory_.get(), squares_.get(), scratch_.get());
+    void generate(std::int64_t n_steps, std::int64_t at = 0) {
+        generate_(machine_, n_steps, step(at), memory_.get(), squares_.get(), scratch_.get());
+        interruption_point(static_cast<double>(n_steps * lanes_) * work_per_step_);
     }
 
-    void filter(std::int64_t n_steps, int direction, bool keep_steps = false) {
-        filter_(machine_, n_steps, direction, steps_.get(), memory_.get(), squares_.get(),
+    void filter(std::int64_t n_steps, int direction, std::int64_t at = 0, bool keep_steps = false) {
+        filter_(machine_, n_steps, direction, step(at), memory_.get(), squares_.get(),
                 keep_steps ? step_squares_.get() : nullptr, scratch_.get());
+        interruption_point(static_cast<double>(n_steps * lanes_) * work_per_step_);
     }
 
     void apply_lower(const std::vector<double>& lower, std::int64_t n_steps) {
@@ -105,8 +126,12 @@ public:
     }
 
 private:
+    double* step(std::int64_t at) const { return steps_.get() + at * m_ * lanes_; }
+
     WhitenedMachine<double> machine_;
-    int n_, m_, lanes_;
+    int n_, m_;
+    double work_per_step_;
+    int lanes_;
     std::size_t memory_size_;
     Lanes steps_, memory_, scratch_, squares_, step_squares_;
     TrajectoryKernels::Generate generate_;
@@ -114,21 +139,12 @@ private:
     TrajectoryKernels::ApplyLower apply_lower_;
 };
 
-// Tasks are as many paths as make a fraction of a second's work, so that a run can be watched and
-// stopped; the number depends on nothing but the steps, so that results don't either.
-std::int64_t paths_per_task(std::int64_t n_steps) {
-    constexpr std::int64_t most = 512;
-    constexpr std::int64_t path_steps = 1 << 20;
-    const std::int64_t whole_packs = path_steps / n_steps / largest_lanes * largest_lanes;
-    return std::clamp<std::int64_t>(whole_packs, largest_lanes, most);
-}
-
 // Calls work(group, first, count) for all groups of paths, in tasks spread over the threads.
 // `task_done` follows each task on its thread.
 template <class Work, class TaskDone>
 void for_each_group(const LinearGaussian& machine, Batch batch, std::int64_t steps_held,
                     int n_threads, const Poll& poll, const Work& work, const TaskDone& task_done) {
-    const std::int64_t task_size = paths_per_task(batch.n_steps);
+    const std::int64_t task_size = paths_per_task(machine, batch.n_steps);
     const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
     n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
     std::vector<std::unique_ptr<Group>> groups(static_cast<std::size_t>(n_threads));
@@ -201,33 +217,46 @@ void SigmaMoments::merge(const SigmaMoments& other) {
     log_scale = scale;
 }
 
+// As many paths as make a fraction of a second's work, so that a run can be watched, and threads
+// finish at about the same time.
+std::int64_t paths_per_task(const LinearGaussian& machine, std::int64_t n_steps) {
+    constexpr std::int64_t most = 512;
+    constexpr double task_work = 6e7;
+    const double paths = task_work / (work_per_step(machine) * static_cast<double>(n_steps));
+    const std::int64_t whole_packs =
+        static_cast<std::int64_t>(paths) / largest_lanes * largest_lanes;
+    return std::clamp(whole_packs, largest_lanes, most);
+}
+
 void sample(const LinearGaussian& machine, Batch batch, std::uint64_t key, int n_threads,
             const Poll& poll, double* y) {
     const std::int64_t path_size = batch.n_steps * machine.n_outputs();
+    const std::int64_t block = steps_per_block(machine);
     const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
         group.restart();
-        for (std::int64_t t = 0; t < batch.n_steps; t += steps_per_block) {
-            const std::int64_t steps = std::min(steps_per_block, batch.n_steps - t);
+        for (std::int64_t t = 0; t < batch.n_steps; t += block) {
+            const std::int64_t steps = std::min(block, batch.n_steps - t);
             group.draw(key, path, t, steps);
             group.generate(steps);
             group.apply_lower(machine.cholesky(), steps);
             group.write(y + path * path_size, batch.n_steps, t, steps, count);
         }
     };
-    for_each_group(machine, batch, steps_per_block, n_threads, poll, work, nothing_more);
+    for_each_group(machine, batch, block, n_threads, poll, work, nothing_more);
 }
 
 void log_prob(const LinearGaussian& machine, Batch batch, const double* y, int n_threads,
               const Poll& poll, double* log_prob) {
     const std::int64_t path_size = batch.n_steps * machine.n_outputs();
+    const std::int64_t block = steps_per_block(machine);
     const double constant = normalisation(machine);
     const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
         group.restart();
-        for (std::int64_t t = 0; t < batch.n_steps; t += steps_per_block) {
-            const std::int64_t steps = std::min(steps_per_block, batch.n_steps - t);
+        for (std::int64_t t = 0; t < batch.n_steps; t += block) {
+            const std::int64_t steps = std::min(block, batch.n_steps - t);
             group.read(y + path * path_size, batch.n_steps, t, steps, count);
             group.apply_lower(machine.inverse_cholesky(), steps);
-            group.filter(steps, 1, true);
+            group.filter(steps, 1, 0, true);
             for (std::int64_t lane = 0; lane < count; ++lane) {
                 double* out = log_prob + (path + lane) * batch.n_steps + t;
                 for (std::int64_t k = 0; k < steps; ++k) {
@@ -236,21 +265,22 @@ void log_prob(const LinearGaussian& machine, Batch batch, const double* y, int n
             }
         }
     };
-    for_each_group(machine, batch, steps_per_block, n_threads, poll, work, nothing_more);
+    for_each_group(machine, batch, block, n_threads, poll, work, nothing_more);
 }
 
 void log_prob_both_ways(const LinearGaussian& machine, Batch batch, const double* y, int n_threads,
                         const Poll& poll, double* forward, double* backward) {
     const std::int64_t path_size = batch.n_steps * machine.n_outputs();
-    const std::int64_t n_blocks = (batch.n_steps + steps_per_block - 1) / steps_per_block;
+    const std::int64_t block_size = steps_per_block(machine);
+    const std::int64_t n_blocks = (batch.n_steps + block_size - 1) / block_size;
     const double constant = static_cast<double>(batch.n_steps) * normalisation(machine);
     const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
         for (const int direction : {1, -1}) {
             group.restart();
             for (std::int64_t k = 0; k < n_blocks; ++k) {
                 const std::int64_t block = direction > 0 ? k : n_blocks - 1 - k;
-                const std::int64_t t = block * steps_per_block;
-                const std::int64_t steps = std::min(steps_per_block, batch.n_steps - t);
+                const std::int64_t t = block * block_size;
+                const std::int64_t steps = std::min(block_size, batch.n_steps - t);
                 group.read(y + path * path_size, batch.n_steps, t, steps, count);
                 group.apply_lower(machine.inverse_cholesky(), steps);
                 group.filter(steps, direction);
@@ -261,12 +291,13 @@ void log_prob_both_ways(const LinearGaussian& machine, Batch batch, const double
             }
         }
     };
-    for_each_group(machine, batch, steps_per_block, n_threads, poll, work, nothing_more);
+    for_each_group(machine, batch, block_size, n_threads, poll, work, nothing_more);
 }
 
 SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64_t key,
                          int n_threads, const Poll& poll, double* sigma) {
-    const std::int64_t task_size = paths_per_task(batch.n_steps);
+    const std::int64_t task_size = paths_per_task(machine, batch.n_steps);
+    const std::int64_t block = steps_per_block(machine);
     std::vector<SigmaMoments> moments(
         static_cast<std::size_t>((batch.n_paths + task_size - 1) / task_size));
     // Without room for all, each thread keeps the sigma of its current task.
@@ -276,11 +307,18 @@ SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64
         double* out = of_task.data() + path % task_size;
         double forward[largest_lanes];
         group.restart();
-        group.draw(key, path, 0, batch.n_steps);
-        group.generate(batch.n_steps);
+        std::int64_t t = 0;
+        for (; t < batch.n_steps; t += block) {
+            const std::int64_t steps = std::min(block, batch.n_steps - t);
+            group.draw(key, path, t, steps, t);
+            group.generate(steps, t);
+        }
         std::copy_n(group.squares(), group.lanes(), forward);
         group.restart();
-        group.filter(batch.n_steps, -1);
+        while (t > 0) {
+            t -= block;
+            group.filter(std::min(block, batch.n_steps - t), -1, t);
+        }
         for (std::int64_t lane = 0; lane < count; ++lane) {
             out[lane] = 0.5 * (group.squares()[lane] - forward[lane]);
         }

@@ -91,6 +91,25 @@ TEST(poll_sees_progress_on_the_calling_thread_and_stops) {
     }
 }
 
+TEST(tasks_stop_at_interruption_points) {
+    const auto endless = [](std::int64_t index, int) {
+        while (true) {
+            entroprod::interruption_point(1e6);
+            if (index == 1) doze();
+        }
+    };
+    const auto stop = [](std::int64_t) { return false; };
+    for (const int n_threads : {1, 2, 3}) {
+        CHECK_THROWS(Interrupted, parallel_for(3, n_threads, endless, stop));
+    }
+    const auto failing = [&](std::int64_t index, int worker) {
+        if (index == 2) throw std::runtime_error("task 2");
+        endless(index, worker);
+    };
+    CHECK_THROWS(std::runtime_error, parallel_for(3, 3, failing, nullptr));
+    CHECK(each_once(100, 3));
+}
+
 TEST(poll_may_throw) {
     const auto poll = [](std::int64_t) -> bool { throw std::logic_error("from poll"); };
     CHECK_THROWS(std::logic_error,

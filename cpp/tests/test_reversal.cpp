@@ -57,9 +57,11 @@ TEST(unwhitened) {
 }
 
 TEST(interrupted) {
-    const auto machine = machines::random(2, 2, 8).machine();
-    std::vector<double> out(n_steps * n_steps * 4);
+    // Takes more than the time between two polls.
+    constexpr int long_enough = 2000;
+    const auto machine = machines::random(300, 1, 8).machine();
+    std::vector<double> out(long_enough * long_enough);
     const auto stop = [](std::int64_t) { return false; };
     CHECK_THROWS(entroprod::Interrupted,
-                 innovation_reversal_matrix(machine, n_steps, stop, out.data()));
+                 innovation_reversal_matrix(machine, long_enough, stop, out.data()));
 }

@@ -252,8 +252,7 @@ def monte_carlo(
         "n_steps",
         f"one group of paths of {n_steps} steps on each of {threads} thread(s)",
     )
-    # The moments of a task of paths; short paths make tasks of 512, the longest of 8.
-    tasks = n_paths // (512 if n_steps <= 2048 else 8) + 1
+    tasks = n_paths // _core.paths_per_task(machine._kernel, n_steps) + 1
     require_memory(64 * tasks, "n_paths", f"the moments of {n_paths} paths")
     sigma = None
     if keep_sigma:

@@ -13,7 +13,8 @@ void set_gemm(Gemm gemm);
 // A call through the pointer costs about 100 ns, so small products are faster in a loop.
 bool worthwhile(int rows, int cols, int inner);
 
-// Row-major out = op(a) b + beta out, op(a) (rows, inner) being a, or a^T of an a (inner, rows).
+// Interruptible; row-major out = op(a) b + beta out, op(a) (rows, inner) being a, or a^T of an a
+// (inner, rows).
 void multiply(bool transpose_a, int rows, int cols, int inner, const double* a, const double* b,
               double beta, double* out);
 

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "entroprod/parallel.hpp"
+#include "entroprod/interruption.hpp"
 #include "entroprod/production.hpp"
 #include "entroprod/steps.hpp"
 

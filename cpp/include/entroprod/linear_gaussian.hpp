@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "entroprod/extended.hpp"
+#include "entroprod/interruption.hpp"
 #include "entroprod/steps.hpp"
 
 namespace entroprod {
@@ -41,7 +42,7 @@ public:
     // (n + m)^2 exceeds an int.
     LinearGaussian(int n_states, int n_outputs, const double* state_matrix,
                    const double* input_matrix, const double* output_matrix,
-                   const double* innovation_cov);
+                   const double* innovation_cov, const Poll& poll = nullptr);
 
     int n_states() const { return n_; }
     int n_outputs() const { return m_; }
@@ -60,7 +61,7 @@ public:
     MachineSteps steps() const;
 
     // The same machine with S = I: its whitened quantities are this machine's unwhitened ones.
-    LinearGaussian with_unit_innovations() const;
+    LinearGaussian with_unit_innovations(const Poll& poll = nullptr) const;
 
 private:
     int n_;

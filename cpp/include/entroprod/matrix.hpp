@@ -1,13 +1,14 @@
 // Products of small dense matrices, row-major and without gaps.
 //
 // One source serves three sizes: an Extent fixed at compile time unrolls completely, a run-time
-// Extent loops with unit stride, and large double products go to BLAS.
+// Extent loops with unit stride and can be interrupted, and large double products go to BLAS.
 #pragma once
 
 #include <type_traits>
 
 #include "entroprod/blas.hpp"
 #include "entroprod/extended.hpp"
+#include "entroprod/interruption.hpp"
 
 namespace entroprod {
 
@@ -41,6 +42,29 @@ inline namespace ENTROPROD_ISA {
 template <class Real, int Fixed>
 inline constexpr bool may_use_blas = std::is_same_v<Real, double> && Fixed == 0;
 
+// Interruption points for the rows of a product; none where its size is fixed, and small.
+template <class Real, bool fixed>
+class RowsDone {
+public:
+    ENTROPROD_INLINE explicit RowsDone(int multiplications_per_row)
+        : per_row_(multiplications_per_row *
+                   (std::is_same_v<Real, double> ? 1.0 : work_of_extended)) {}
+
+    ENTROPROD_INLINE void one_more() {
+        constexpr double worth_a_call = 1e5;
+        if constexpr (!fixed) {
+            work_ += per_row_;
+            if (work_ < worth_a_call) return;
+            interruption_point(work_);
+            work_ = 0.0;
+        }
+    }
+
+private:
+    double per_row_;
+    double work_ = 0.0;
+};
+
 // out = a b, or out += a b: (rows, inner) (inner, cols) -> (rows, cols).
 template <bool accumulate, class Real, int R, int K, int N>
 ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> cols, const Real* a,
@@ -51,6 +75,7 @@ ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> c
             return;
         }
     }
+    RowsDone<Real, (K > 0)> rows_done(inner * cols);
     for (int i = 0; i < rows; ++i) {
         Real* ENTROPROD_RESTRICT row = out + i * cols;
         if constexpr (!accumulate) {
@@ -60,6 +85,7 @@ ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> c
             const Real factor = a[i * inner + k];
             for (int j = 0; j < cols; ++j) row[j] += factor * b[k * cols + j];
         }
+        rows_done.one_more();
     }
 }
 
@@ -79,12 +105,14 @@ ENTROPROD_INLINE void add_gram(Extent<K> inner, Extent<N> cols, const Real* x,
             return;
         }
     }
+    RowsDone<Real, (N > 0)> rows_done(cols * cols);
     for (int k = 0; k < inner; ++k) {
         const Real* row = x + k * cols;
         for (int i = 0; i < cols; ++i) {
             const Real factor = row[i];
             for (int j = 0; j < cols; ++j) out[i * cols + j] += factor * row[j];
         }
+        rows_done.one_more();
     }
 }
 

@@ -9,8 +9,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "entroprod/interruption.hpp"
 #include "entroprod/linear_gaussian.hpp"
-#include "entroprod/parallel.hpp"
 
 namespace entroprod {
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "entroprod/interruption.hpp"
 #include "entroprod/linear_gaussian.hpp"
-#include "entroprod/parallel.hpp"
 
 namespace entroprod {
 

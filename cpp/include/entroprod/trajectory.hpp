@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "entroprod/interruption.hpp"
 #include "entroprod/linear_gaussian.hpp"
-#include "entroprod/parallel.hpp"
 
 namespace entroprod {
 
@@ -51,7 +51,12 @@ struct SigmaMoments {
 SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64_t key,
                          int n_threads, const Poll& poll, double* sigma);
 
-// Bytes of working memory of monte_carlo; the other functions need a small constant amount.
+// Work is shared out in tasks of so many paths. It depends on nothing but the machine's size and
+// the steps, so that results don't either.
+std::int64_t paths_per_task(const LinearGaussian& machine, std::int64_t n_steps);
+
+// Bytes of working memory of monte_carlo, besides the moments of each task; the other functions
+// need a small constant amount.
 std::size_t monte_carlo_memory(const LinearGaussian& machine, std::int64_t n_steps, int n_threads);
 
 }  // namespace entroprod

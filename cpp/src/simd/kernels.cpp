@@ -1,24 +1,43 @@
 #include "simd/kernels.hpp"
 
 #include <cstdlib>
-#include <cstring>
+#include <string_view>
 
 namespace entroprod {
 
 Kernels kernels_baseline();
-#ifdef ENTROPROD_HAS_AVX2
+#ifdef ENTROPROD_X86
 Kernels kernels_avx2();
+namespace avx512 {
+TrajectoryKernels trajectory();
+}
 #endif
+
+namespace {
+
+Kernels best_up_to([[maybe_unused]] std::string_view allowed) {
+#ifdef ENTROPROD_X86
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (allowed == "baseline" || !avx2) return kernels_baseline();
+    Kernels result = kernels_avx2();
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                        __builtin_cpu_supports("avx512vl");
+    if (allowed == "avx2" || !avx512) return result;
+    result.instruction_set = "avx512";
+    result.trajectory = avx512::trajectory();
+    return result;
+#else
+    return kernels_baseline();
+#endif
+}
+
+}  // namespace
 
 const Kernels& kernels() {
     static const Kernels chosen = [] {
-        // For tests of the fallback and for hunting a fault: ENTROPROD_ISA=baseline.
-        const char* wanted = std::getenv("ENTROPROD_ISA");
-        if (wanted != nullptr && std::strcmp(wanted, "baseline") == 0) return kernels_baseline();
-#ifdef ENTROPROD_HAS_AVX2
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernels_avx2();
-#endif
-        return kernels_baseline();
+        // For tests of older processors' kernels and for hunting a fault: ENTROPROD_ISA=baseline.
+        const char* allowed = std::getenv("ENTROPROD_ISA");
+        return best_up_to(allowed == nullptr ? "" : allowed);
     }();
     return chosen;
 }

@@ -18,7 +18,9 @@ inline namespace ENTROPROD_ISA {
 template <class Real, int N>
 ENTROPROD_INLINE void factor_semidefinite(Extent<N> n, Real* a) {
     const double noise = 4.0 * static_cast<int>(n) * unit_roundoff<Real>;
+    RowsDone<Real, (N > 0)> rows_done(n * n);
     for (int j = 0; j < n; ++j) {
+        rows_done.one_more();
         // What the pivot was before the rows above were subtracted.
         Real whole(0.0);
         for (int k = 0; k < j; ++k) whole += a[k * n + j] * a[k * n + j];
@@ -46,7 +48,9 @@ template <class Real, int N>
 ENTROPROD_INLINE Real factor_definite(Extent<N> n, Real* a) {
     Real determinant(1.0);
     Real log_det(0.0);
+    RowsDone<Real, (N > 0)> rows_done(n * n);
     for (int j = 0; j < n; ++j) {
+        rows_done.one_more();
         const Real pivot = a[j * n + j];
         Real* row = a + j * n;
         determinant *= pivot;
@@ -112,8 +116,10 @@ ENTROPROD_INLINE int factor_pivoted(Extent<N> n, Real* a, int* order, Real* vari
         order[i] = i;
         variances[i] = a[i * n + i];
     }
+    RowsDone<Real, (N > 0)> rows_done(n * n);
     int rank = 0;
     for (; rank < n; ++rank) {
+        rows_done.one_more();
         // The component of whose variance the largest part is left.
         int best = -1;
         double best_part = rank_threshold<Real>(n);

@@ -18,7 +18,9 @@
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
 
-#if defined(__AVX2__)
+#if defined(__AVX512F__)
+inline constexpr int register_bytes = 64;
+#elif defined(__AVX2__)
 inline constexpr int register_bytes = 32;
 #else
 inline constexpr int register_bytes = 16;
@@ -144,9 +146,16 @@ ENTROPROD_INLINE Pack add_multiple(const Pack& a, const Pack& b, double factor) 
     return a + b * spread(factor);
 }
 
+#if defined(__AVX512F__)
+// GCC 12 warns of uninitialised values in the plain forms of these intrinsics.
+inline constexpr __mmask8 every_lane = 0xFF;
+#endif
+
 ENTROPROD_INLINE Pack square_root(Pack a) {
     for (auto& part : a.part) {
-#if defined(__AVX2__)
+#if defined(__AVX512F__)
+        part = _mm512_maskz_sqrt_pd(every_lane, part);
+#elif defined(__AVX2__)
         part = _mm256_sqrt_pd(part);
 #elif defined(__SSE2__)
         part = _mm_sqrt_pd(part);
@@ -163,7 +172,10 @@ ENTROPROD_INLINE Pack square_root(Pack a) {
 ENTROPROD_INLINE BitPack multiply_low(BitPack a, std::uint32_t b) {
     for (auto& part : a.part) {
         [[maybe_unused]] const BitsRegister factor = BitsRegister{} + std::uint64_t{b};
-#if defined(__AVX2__)
+#if defined(__AVX512F__)
+        part = reinterpret_cast<BitsRegister>(_mm512_maskz_mul_epu32(
+            every_lane, reinterpret_cast<__m512i>(part), reinterpret_cast<__m512i>(factor)));
+#elif defined(__AVX2__)
         part = reinterpret_cast<BitsRegister>(
             _mm256_mul_epu32(reinterpret_cast<__m256i>(part), reinterpret_cast<__m256i>(factor)));
 #elif defined(__SSE2__)
