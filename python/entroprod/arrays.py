@@ -17,6 +17,12 @@ RandomSource: TypeAlias = np.random.Generator | int | None
 
 # The core counts steps in 64-bit integers; this leaves room for products with small sizes.
 _LARGEST_COUNT = 2**53
+# More threads than any machine has processors; each takes memory of its own.
+_MOST_THREADS = 1024
+# Asymmetry of a covariance that sums and products of doubles may leave, relative to the spreads.
+_ASYMMETRY = 1e-12
+# Asking how much memory is free takes longer than filling so little of it.
+_ALWAYS_FREE = 1 << 20
 
 # How much further than size * epsilon below zero an eigenvalue of a semidefinite correlation matrix
 # may come out where the matrix was made by products of three: random ones reach a few times that.
@@ -79,7 +85,7 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
     spread = np.sqrt(np.abs(matrix.diagonal()))
     scale = np.outer(spread, spread)
     asymmetry = np.abs(matrix - matrix.T)
-    if (asymmetry > 1e-12 * np.maximum(scale, np.abs(matrix))).any():
+    if (asymmetry > _ASYMMETRY * np.maximum(scale, np.abs(matrix))).any():
         i, j = (int(k) for k in np.unravel_index(np.argmax(asymmetry), matrix.shape))
         msg = (
             f"{name} must be symmetric, got {matrix[i, j]:g} at ({i}, {j}) "
@@ -91,12 +97,14 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
     return matrix
 
 
+def are_definite(covariances: FloatArray) -> NDArray[np.bool_]:
+    """Whether symmetric matrices (B, m, m) are positive definite beyond rounding, (B,)."""
+    return np.asarray(_smallest_correlation_eigenvalue(covariances) > _rounding(covariances))
+
+
 def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
-    """Judges by the correlation matrix, so that the units of the components don't matter."""
-    spread = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
-    units = np.where(spread > 0.0, spread, 1.0)
-    eigenvalue = float(np.linalg.eigvalsh(matrix / np.outer(units, units))[0])
-    rounding = matrix.shape[0] * np.finfo(np.float64).eps
+    eigenvalue = float(_smallest_correlation_eigenvalue(matrix))
+    rounding = _rounding(matrix)
     if definite and eigenvalue <= rounding:
         msg = (
             f"{name} must be positive definite; the smallest eigenvalue of its correlation "
@@ -110,6 +118,19 @@ def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
             f"matrix is {eigenvalue:.3g}"
         )
         raise ValueError(msg)
+
+
+def _smallest_correlation_eigenvalue(covariances: FloatArray) -> FloatArray:
+    """Of the correlation matrices, so that the units of the components don't matter."""
+    spread = np.sqrt(np.maximum(np.diagonal(covariances, axis1=-2, axis2=-1), 0.0))
+    units = np.where(spread > 0.0, spread, 1.0)
+    correlations = covariances / units[..., :, np.newaxis] / units[..., np.newaxis, :]
+    return np.asarray(np.linalg.eigvalsh(correlations)[..., 0])
+
+
+def _rounding(matrices: FloatArray) -> float:
+    """Error of the eigenvalues of a matrix whose entries are at most 1."""
+    return float(matrices.shape[-1] * np.finfo(np.float64).eps)
 
 
 def as_count(value: SupportsIndex, name: str) -> int:
@@ -139,7 +160,7 @@ def as_flag(value: bool, name: str) -> bool:
 def as_thread_count(n_threads: int | None) -> int:
     """Number of threads, by default one for each processor that this process may use."""
     if n_threads is not None:
-        return min(as_count(n_threads, "n_threads"), 1024)
+        return min(as_count(n_threads, "n_threads"), _MOST_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -172,6 +193,8 @@ def draw_key(rng: RandomSource) -> int:
 
 def require_memory(n_bytes: int, name: str, what: str) -> None:
     """Raise ``MemoryError`` where ``what``, sized by argument ``name``, needs more than is free."""
+    if n_bytes <= _ALWAYS_FREE:
+        return
     free = _available_memory()
     if n_bytes > free:
         msg = (
