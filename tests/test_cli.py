@@ -19,7 +19,7 @@ pytest.importorskip("typer")
 pytest.importorskip("rich")
 
 import entroprod as ep
-from cli_runs import SCALAR, STATE_SPACE, assert_error, run, strict_json
+from cli_runs import SCALAR, STATE_SPACE, assert_error, options_of, run, strict_json
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ class TestVerify:
         assert "FAILED" in result.stdout
 
     def test_nothing_tested_is_exit_code_1(self) -> None:
-        words = ["--transition", 1e9, "--emission", 1, "--process-cov", 1, "--obs-cov", 1]
-        result = run("verify", *words, "-T", 200, "--n-paths", 100)
+        machine = {"coefficients": [[[3.0, 0.5], [2.0, 0.5]]], "noise_cov": [[1, 0], [0, 1]]}
+        result = run("verify", *options_of(machine), "-T", 300, "--n-paths", 100)
         assert result.exit_code == 1, result.output
         assert "NO law about the values could be tested (24 skipped)" in result.stdout
 

@@ -105,6 +105,32 @@ def test_fewer_states_than_outputs() -> None:
     assert machine.transition.shape == (1, 1)
 
 
+@pytest.mark.parametrize("states", [[1e8, 1e-8, 1.0], [1e-8, 1e8, 1e8], [1e8] * 3])
+@pytest.mark.parametrize("outputs", [[1.0, 1.0], [1e8, 1e-8]])
+def test_units_of_the_state_space_do_not_matter(states: list[float], outputs: list[float]) -> None:
+    # A trend, observed twice: its slope is seen through its level only.
+    transition = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.0, 0.5]])
+    emission = np.array([[1.0, 0.0, 0.3], [0.5, 0.0, 1.0]])
+    process_cov, obs_cov = np.diag([0.1, 0.01, 0.0]), np.array([[1.0, 0.2], [0.2, 0.5]])
+    near = LinearGaussian.from_state_space(transition, emission, process_cov, obs_cov)
+    x, y = np.array(states), np.array(outputs)
+    far = LinearGaussian.from_state_space(
+        transition * x[:, None] / x,
+        emission * y[:, None] / x,
+        process_cov * np.outer(x, x),
+        obs_cov * np.outer(y, y),
+    )
+    # All entries of near are of the order of one.
+    assert far.input_matrix / x[:, None] * y == pytest.approx(near.input_matrix, abs=RICCATI)
+    assert far.innovation_cov / np.outer(y, y) == pytest.approx(near.innovation_cov, abs=RICCATI)
+
+
+def test_a_filter_that_follows_the_observations_loses_no_digits() -> None:
+    # P = A^2 P R / (P + R) + Q tends to A^2 R, of which P - P^2 / (P + R) would leave nothing.
+    machine = LinearGaussian.from_state_space([[1e9]], [[1.0]], [[1.0]], [[1.0]])
+    assert machine.innovation_cov[0, 0] == pytest.approx(1e18, rel=RICCATI)
+
+
 def test_local_level_has_the_textbook_gain() -> None:
     # Variance ratio q: P = (q + sqrt(q^2 + 4 q)) / 2, gain P / (P + 1).
     q = 0.5

@@ -33,8 +33,9 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
     """Finite float64 array in C order, a view of ``value`` where possible.
 
     Takes whatever has ``__array__`` or DLPack. Integers and booleans of any kind are converted;
-    complex numbers, objects and strings are refused.
+    complex numbers, objects and strings are refused, and so is what is masked.
     """
+    require_no_mask(value, name)
     wanted = (ndim,) if isinstance(ndim, int) else ndim
     try:
         only_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
@@ -61,6 +62,23 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
         msg = f"{name} must be finite, got {array[index]} at index {index}"
         raise ValueError(msg)
     return array
+
+
+def require_no_mask(value: object, name: str) -> None:
+    """NumPy reads a masked array, in a list too, without its mask: values that were ruled out."""
+    if isinstance(value, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(value)
+        if masked.any():
+            index = tuple(int(i) for i in np.argwhere(masked)[0])
+            msg = (
+                f"{name} must have no masked entries, got {np.count_nonzero(masked)}, the first "
+                f"at index {index}"
+            )
+            raise ValueError(msg)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, (list, tuple, np.ma.MaskedArray)):
+                require_no_mask(item, name)
 
 
 def as_matrix(value: ArrayLike, name: str, shape: tuple[int | None, int | None]) -> FloatArray:
@@ -98,8 +116,13 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
 
 
 def are_definite(covariances: FloatArray) -> NDArray[np.bool_]:
-    """Whether symmetric matrices (B, m, m) are positive definite beyond rounding, (B,)."""
-    return np.asarray(_smallest_correlation_eigenvalue(covariances) > _rounding(covariances))
+    """Whether symmetric matrices (.., m, m) are positive definite beyond rounding, whatever units.
+
+    Infinite entries count as not definite.
+    """
+    finite = np.isfinite(covariances).all(axis=(-2, -1), keepdims=True)
+    eigenvalues = _smallest_correlation_eigenvalue(np.where(finite, covariances, 0.0))
+    return np.asarray(eigenvalues > _rounding(covariances))
 
 
 def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
@@ -155,6 +178,12 @@ def as_flag(value: bool, name: str) -> bool:
         msg = f"{name} must be True or False, got {value!r}"
         raise TypeError(msg)
     return bool(value)
+
+
+def as_read_only(array: FloatArray) -> FloatArray:
+    """The array, its own memory locked: arrays inside a result are read-only."""
+    array.flags.writeable = False
+    return array
 
 
 def as_thread_count(n_threads: int | None) -> int:

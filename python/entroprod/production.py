@@ -255,7 +255,7 @@ def entropy_production_curve(
     Returns
     -------
     ndarray, (n_steps,)
-        Nats.
+        Nats. The caller's own: unlike the arrays in a result, it may be written to.
 
     Raises
     ------
