@@ -24,6 +24,9 @@ SECOND_ORDER = ep.LinearGaussian.from_var(
 # Two ways of least squares on a few hundred standardised rows: rounding times a condition number
 # of the regressors that is far below 1e4.
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
+# Closed forms of one machine in two units, or by two formulas: the promise of the closed forms, and
+# a rate that is computed from fits which differ by rounding.
+SAME_MACHINE, SAME_FIT = 1e-12, 1e-10
 # One seeded run of a calibrated procedure fails with less than this probability.
 CHANCE = 1e-4
 GOOD = np.random.default_rng(0).normal(size=(40, 2))

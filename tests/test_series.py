@@ -20,7 +20,7 @@ from statsmodels.tsa.api import VAR
 
 import entroprod as ep
 from entroprod.series import SeriesEntropyProduction, fit_var, read_table, series_entropy_production
-from series_tables import GOOD, ROTATION, growth, rows_of
+from series_tables import GOOD, ROTATION, SAME_FIT, SAME_MACHINE, assert_same_fit, growth, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,9 @@ def result() -> SeriesEntropyProduction:
 
 def test_rate_is_that_of_the_machine(result: SeriesEntropyProduction) -> None:
     # The rate is taken in standard units, where the machine is the same up to rounding.
-    assert result.rate == pytest.approx(ep.entropy_production_rate(result.machine), rel=1e-12)
+    assert result.rate == pytest.approx(
+        ep.entropy_production_rate(result.machine), rel=SAME_MACHINE
+    )
     assert result.machine == fit_var(rows_of(ROTATION, 150, 3), max_lags=4)
     assert result.bias == result.bootstrap_rates.mean() - result.rate
     assert result.p_value == (1 + (result.null_rates >= result.rate).sum()) / 61
@@ -46,7 +48,7 @@ def test_criterion_values_are_in_the_units_of_the_table() -> None:
             table, max_lags=4, criterion=criterion, n_bootstrap=20, n_surrogates=20, rng=0
         )
         expected = VAR(table).select_order(4).ics[criterion][1:]
-        np.testing.assert_allclose(found.criterion_values, expected)
+        assert_same_fit(found.criterion_values, expected)
 
 
 def test_result_can_be_written(result: SeriesEntropyProduction) -> None:
@@ -142,7 +144,7 @@ def test_us_economy() -> None:
     spectrum = transfer @ fit.sigma_u @ transfer.conj().swapaxes(1, 2)
     ratio = np.linalg.solve(spectrum.swapaxes(1, 2), spectrum)
     rate = 0.5 * np.mean(np.trace(ratio, axis1=1, axis2=2).real - 3.0)
-    assert found.rate == pytest.approx(rate, rel=1e-10)
+    assert found.rate == pytest.approx(rate, rel=SAME_FIT)
     # 0.013 from 999 surrogates with a standard error of 0.004.
     assert 0.0 < found.p_value < 0.04
 

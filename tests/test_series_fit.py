@@ -15,7 +15,10 @@ from statsmodels.tsa.api import VAR
 from entroprod.series import fit_var, regression, series_entropy_production
 from entroprod.series.fitting import default_max_lags
 from entroprod.series.regression import Criterion
-from series_tables import ROTATION, SECOND_ORDER, assert_same_fit, lag_matrices, rows_of
+from series_tables import RELATIVE, ROTATION, SECOND_ORDER, assert_same_fit, lag_matrices, rows_of
+
+# Sums of 44 products, moved along 6 lags: some rounding errors of the largest.
+MOVED_SUMS = 1e-14
 
 
 @pytest.mark.parametrize("criterion", ["aic", "bic", "hqic", "fpe"])
@@ -38,13 +41,13 @@ def test_units_of_the_columns_do_not_matter() -> None:
     options: dict[str, Any] = {"lags": 2, "n_bootstrap": 20, "n_surrogates": 20, "rng": 0}
     near, far = (series_entropy_production(each, **options) for each in (table, far_apart))
     # An offset of ten spreads costs one digit of the column.
-    assert far.rate == pytest.approx(near.rate, rel=1e-9)
+    assert far.rate == pytest.approx(near.rate, rel=RELATIVE)
     assert far.p_value == near.p_value
-    assert far.interval == pytest.approx(near.interval, rel=1e-9)
+    assert far.interval == pytest.approx(near.interval, rel=RELATIVE)
     np.testing.assert_allclose(
         lag_matrices(far.machine) * [1e12, 1.0, 1e-9] / np.array([[1e12], [1.0], [1e-9]]),
         lag_matrices(near.machine),
-        rtol=1e-8,  # as above, for entries of a tenth
+        rtol=10 * RELATIVE,  # for entries of a tenth
     )
 
 
@@ -59,7 +62,7 @@ def test_criteria_and_orders_of_a_batch_equal_statsmodels() -> None:
     for criterion in ("aic", "bic", "hqic", "fpe"):
         expected = np.array([VAR(path).select_order(5).ics[criterion][1:] for path in paths])
         values = regression.criterion_values(paths, 5, criterion)
-        np.testing.assert_allclose(values, expected)
+        assert_same_fit(values, expected)
         np.testing.assert_array_equal(
             regression.select_orders(paths, 5, criterion), expected.argmin(axis=1) + 1
         )
@@ -85,9 +88,8 @@ def test_moments_are_the_products_of_the_regression_rows() -> None:
     paths = np.random.default_rng(0).normal(size=(4, 50, 3)).cumsum(axis=1)
     rows = regression._regression_rows(paths, 6)
     expected = rows.swapaxes(1, 2) @ rows
-    # Sums of 44 products, moved along 6 lags: some rounding errors of the largest.
     np.testing.assert_allclose(
-        regression._moments(paths, 6), expected, rtol=0, atol=1e-14 * np.abs(expected).max()
+        regression._moments(paths, 6), expected, rtol=0, atol=MOVED_SUMS * np.abs(expected).max()
     )
 
 

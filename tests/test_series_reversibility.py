@@ -15,7 +15,7 @@ pytest.importorskip("pyarrow")
 import entroprod as ep
 from entroprod.series import replicates, series_entropy_production
 from entroprod.series.interval import rate_interval
-from series_tables import CHANCE, ROTATION, SECOND_ORDER, Array, lag_matrices, rows_of
+from series_tables import CHANCE, RELATIVE, ROTATION, SECOND_ORDER, Array, lag_matrices, rows_of
 
 
 def autocovariances(machine: ep.LinearGaussian, lags: int) -> Array:
@@ -67,8 +67,8 @@ def test_size_of_a_batch_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(replicates, "_PATH_BYTES", 7 * 8 * 80 * 3)
     monkeypatch.setattr(replicates, "_BATCH_BYTES", 1)
     one_by_one = series_entropy_production(table, **options)
-    np.testing.assert_allclose(one_by_one.null_rates, together.null_rates, rtol=1e-9)
-    np.testing.assert_allclose(one_by_one.bootstrap_rates, together.bootstrap_rates, rtol=1e-9)
+    np.testing.assert_allclose(one_by_one.null_rates, together.null_rates, rtol=RELATIVE)
+    np.testing.assert_allclose(one_by_one.bootstrap_rates, together.bootstrap_rates, rtol=RELATIVE)
 
 
 def test_rates_of_a_batch_are_those_of_machines_one_by_one() -> None:
@@ -111,15 +111,16 @@ def test_interval_covers_where_its_law_is_exact(true: float, degrees: int) -> No
 def test_interval_is_normal_for_large_rates() -> None:
     low, high = rate_interval(1.0, 1e-6, 1, 0.95)
     half = 1.959964e-3
-    # The bias c d of the law is 2.5e-7, its skewness a few per cent of that.
-    assert low == pytest.approx(1.0 - half, abs=2e-6)
-    assert high == pytest.approx(1.0 + half, abs=2e-6)
+    assert low == pytest.approx(1.0 - half, abs=NOT_QUITE_NORMAL)
+    assert high == pytest.approx(1.0 + half, abs=NOT_QUITE_NORMAL)
 
 
 def test_interval_of_one_column_is_zero() -> None:
     assert rate_interval(0.0, 0.0, 0, 0.95) == (0.0, 0.0)
 
 
+# Bias c d and skewness of the law of a rate of 1 with variance 1e-6 and one degree of freedom.
+NOT_QUITE_NORMAL = 2e-6
 # Levels of the test: multiples of 1/40, which 39 surrogates resolve exactly.
 LEVELS = (0.05, 0.2, 0.5)
 # Enough tables to tell a level of 5 % from one of 10 %, that is a count of 20 from one of 40, whose
