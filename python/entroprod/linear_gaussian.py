@@ -183,7 +183,18 @@ class LinearGaussian(StateSpaceForms):
         filter_gain : array_like, (n, m)
             K of the update x = x_predicted + K (y - C x_predicted).
         innovation_cov : array_like, (m, m)
-            S; positive definite.
+            S, covariance of the innovations; symmetric and positive definite.
+
+        Returns
+        -------
+        LinearGaussian
+            With n states and m outputs. The gain need not be the optimal one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument that has a wrong shape or dtype, isn't finite, or is no covariance;
+            or those whose products overflow.
 
         Notes
         -----
@@ -235,11 +246,24 @@ class LinearGaussian(StateSpaceForms):
         coefficients : array_like, (p, m, m)
             A_1 .. A_p. The memory holds the last p observations: n = p m.
         noise_cov : array_like, (m, m)
-            S; positive definite.
+            S, covariance of the noise; symmetric and positive definite.
+
+        Returns
+        -------
+        LinearGaussian
+            With p m states and m outputs. It may be unstable.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument that has a wrong shape or dtype, isn't finite, or is no covariance.
+        MemoryError
+            If matrices of (p m)^2 numbers don't fit.
 
         Notes
         -----
-        The companion form. The observations before the first are 0.
+        Source: [S26]_ section 6, in companion form: F shifts the memory, G writes the observation
+        into its first block, C = (A_1, .., A_p). The observations before the first are 0.
 
         Examples
         --------

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Below this effective number of paths the error of E[e^-sigma] is itself unreliable.
 _FEW_EFFECTIVE_PATHS = 100.0
+# Logarithms above this have no exponential in doubles.
+_LARGEST_EXPONENT = 709.0
 # An average of which one path makes up more than this rests on that path.
 _DOMINANT_SHARE = 0.05
 
@@ -312,7 +314,7 @@ def _scaled(value: float, log_scale: float) -> float:
     if value == 0.0:
         return 0.0
     exponent = math.log(value) + log_scale
-    return math.exp(exponent) if exponent < 709.0 else math.inf
+    return math.exp(exponent) if exponent < _LARGEST_EXPONENT else math.inf
 
 
 def _warnings(effective: float, share: float, n_paths: int) -> tuple[str, ...]:
