@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import entroprod as ep
-import entroprod.testing as ept
 from entroprod import LinearGaussian
 
 NAMES = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
@@ -83,6 +82,18 @@ def test_wrong_shape(name: str, shape: tuple[int, ...]) -> None:
         LinearGaussian(**matrices(**{name: np.ones(shape)}))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_masked_arrays(name: str) -> None:
+    masked = np.ma.masked_equal(np.array([[1.0, 0.0], [7.0, 1.0]]), 7.0)
+    for value in (masked, list(masked), tuple(masked.tolist(fill_value=None))):
+        with pytest.raises((ValueError, TypeError), match=name):
+            LinearGaussian(**matrices(**{name: value}))
+    with pytest.raises(ValueError, match=rf"{name} must have no masked entries, got 1.*\(1, 0\)"):
+        LinearGaussian(**matrices(**{name: masked}))
+    nothing_masked = np.ma.masked_array(matrices()[name], mask=np.zeros((2, 2), dtype=bool))
+    assert LinearGaussian(**matrices(**{name: nothing_masked})) == LinearGaussian(**matrices())
+
+
 def test_wrong_shape_names_the_wanted_one() -> None:
     with pytest.raises(ValueError, match=r"output_matrix must have shape \(2, 2\), got \(2, 3\)"):
         LinearGaussian(**matrices(output_matrix=np.ones((2, 3))))
@@ -154,6 +165,22 @@ def test_from_gain(changed: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"transition": [[1e200]], "filter_gain": [[1e200]]}, "filter_gain are too large: A K"),
+        ({"transition": [[1e9]], "emission": [[1e300]]}, "are too large: A - A K C overflows"),
+    ],
+)
+def test_overflow_of_a_gain_is_named(changed: dict[str, Any], message: str) -> None:
+    arguments = {
+        "transition": [[0.5]], "emission": [[1.0]], "filter_gain": [[0.5]],
+        "innovation_cov": [[1.0]],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        LinearGaussian.from_gain(**(arguments | changed))
+
+
+@pytest.mark.parametrize(
     ("coefficients", "noise_cov", "message"),
     [
         (0.5 * EYE, EYE, "coefficients must have 3 dimension"),
@@ -169,77 +196,6 @@ def test_from_gain(changed: dict[str, Any], message: str) -> None:
 def test_from_var(coefficients: Any, noise_cov: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LinearGaussian.from_var(coefficients, noise_cov)
-
-
-# ------------------------------------------------------------------ numerical causes
-
-
-def test_undetectable_pair_names_the_mode() -> None:
-    with pytest.raises(ep.NumericalError, match=r"undetectable.*1\.5"):
-        LinearGaussian.from_state_space(np.diag([1.5, 0.5]), [[0.0, 1.0]], np.eye(2), [[1.0]])
-    with pytest.raises(ep.NumericalError, match=r"undetectable.*eigenvalue"):
-        LinearGaussian.from_state_space([[1.0, 0.0], [0.0, 0.5]], [[0.0, 1.0]], np.eye(2), [[1.0]])
-
-
-def test_undriven_unit_root_names_the_mode() -> None:
-    with pytest.raises(ep.NumericalError, match=r"process_cov.*eigenvalue 1"):
-        LinearGaussian.from_state_space([[1.0]], [[1.0]], [[0.0]], [[1.0]])
-
-
-def test_singular_innovations_are_named() -> None:
-    with pytest.raises(ep.NumericalError, match=r"(singular.*obs_cov|obs_cov is singular)"):
-        LinearGaussian.from_state_space([[0.5]], [[1.0], [1.0]], [[1.0]], np.zeros((2, 2)))
-
-
-@pytest.mark.parametrize(
-    ("name", "eigenvalue"),
-    [
-        ("unit root, local level", "1"),
-        ("unit root, local trend", "1"),
-        ("unit root, two random walks", "1"),
-        ("unit root, on the circle", "0.6"),
-        ("unstable transition", "1.1"),
-        ("unstable filter", "1.1"),
-        ("hidden unstable state", "1.1"),
-    ],
-)
-@pytest.mark.parametrize("precision", ["auto", "double", "extended"])
-def test_the_rate_refuses_naming_the_eigenvalue(
-    name: str, eigenvalue: str, precision: ep.production.Precision
-) -> None:
-    machine = ept.awkward_machines()[name]
-    with pytest.raises(ep.NumericalError, match=rf"machine .*eigenvalue {eigenvalue}"):
-        ep.entropy_production_rate(machine, precision=precision)
-
-
-OVERFLOWING = LinearGaussian([[3.0, 0.0], [0.0, 0.5]], EYE, [[0.0, 0.5], [2.0, 0.0]], EYE)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda m: ep.entropy_production(m, 5000),
-        lambda m: ep.entropy_production(m, 5000, precision="extended"),
-        lambda m: ep.entropy_production(m, 10**15),
-        lambda m: ep.entropy_production_curve(m, 5000),
-        lambda m: ep.reversal_norm_squared(m, 5000),
-        lambda m: ep.innovation_reversal_matrix(m, 1500),
-        lambda m: ep.monte_carlo(m, 5000, 10, rng=0),
-        lambda m: m.sample(5000, 2, rng=0),
-        lambda m: m.log_prob(np.full((5000, 2), 1e300)),
-        lambda m: ep.stochastic_entropy_production(m, np.full((1, 5000, 2), 1e300)),
-    ],
-    ids=["total", "extended", "huge", "curve", "norm", "matrix", "monte_carlo", "sample",
-         "log_prob", "sigma"],
-)  # fmt: skip
-def test_overflow_is_an_error(call: Callable[[LinearGaussian], object]) -> None:
-    with pytest.raises(ep.NumericalError, match=r"overflow|finite"):
-        call(OVERFLOWING)
-
-
-def test_per_step_overflow_is_an_error() -> None:
-    with pytest.raises(ep.NumericalError, match="overflow"):
-        _ = ep.entropy_production(OVERFLOWING, 5000).per_step
 
 
 # ------------------------------------------------------------------ counts
@@ -327,6 +283,29 @@ def test_options_of_sampling(
         ep.monte_carlo(machine, 5, 3, **options)
 
 
+@pytest.mark.parametrize("value", ["no", 1, 0, None, np.ones(2)])
+def test_what_is_no_flag(machine: LinearGaussian, value: Any) -> None:
+    with pytest.raises(TypeError, match="keep_sigma must be True or False"):
+        ep.monte_carlo(machine, 5, 3, keep_sigma=value)
+    for call in (ep.innovation_reversal_matrix, ep.reversal_norm_squared):
+        with pytest.raises(TypeError, match="whiten must be True or False"):
+            call(machine, 5, whiten=value)
+    assert ep.monte_carlo(machine, 5, 3, keep_sigma=np.True_).sigma is not None  # type: ignore[arg-type]
+
+
+def test_arrays_of_results_are_read_only(machine: LinearGaussian) -> None:
+    scored = ep.stochastic_entropy_production(machine, machine.sample(5, 3, rng=0))
+    kept = ep.monte_carlo(machine, 5, 3, rng=0, keep_sigma=True).sigma
+    assert kept is not None
+    per_step = ep.entropy_production(machine, 5).per_step
+    for array in (scored.sigma, scored.log_forward, scored.log_backward, kept, per_step):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0.0
+    # What a function returns as a bare array is the caller's own.
+    ep.entropy_production_curve(machine, 5)[0] = 1.0
+    machine.sample(5, 3, rng=0)[0] = 1.0
+
+
 def test_rng_is_keyword_only(machine: LinearGaussian) -> None:
     with pytest.raises(TypeError):
         machine.sample(5, 3, 0)  # type: ignore[call-arg]
@@ -375,9 +354,12 @@ SCORED: dict[str, Callable[[LinearGaussian, Any], object]] = {
         np.zeros((0, 5, 2)), np.zeros((4, 0, 2)), np.zeros((4, 5, 0)), np.zeros((5, 2)) * 1j,
         np.array([["a", "b"]]), np.array([[None, None]]), np.full((5, 2), np.nan),
         np.full((5, 2), -np.inf), [[1.0, 2.0], [3.0]], None,
+        np.ma.masked_equal(np.arange(10.0).reshape(5, 2), 3.0),
+        [np.ma.masked_equal(np.arange(10.0).reshape(5, 2), 3.0)] * 2,
     ],
     ids=["1-D", "other m", "other m, batch", "4-D", "scalar", "no paths", "no steps", "no outputs",
-         "complex", "strings", "objects", "NaN", "infinite", "ragged", "None"],
+         "complex", "strings", "objects", "NaN", "infinite", "ragged", "None", "masked",
+         "list of masked"],
 )  # fmt: skip
 def test_sequences(
     machine: LinearGaussian, call: Callable[[LinearGaussian, Any], object], sequences: Any

@@ -25,6 +25,15 @@ HAS_LONG_DOUBLE = np.finfo(np.longdouble).eps < 1e-18
 NEAR_UNIT = 1e-10
 # Rates of 1e-14 nats per step must be right to 1e-6; double-double gives them to twelve digits.
 NEARLY_REVERSIBLE = 1e-12
+# What double-double calls zero: the square of a double's rounding times the squares that cancel.
+# Nats, and nats per step.
+ZERO = 1e-25
+# The same for random machines, where double precision is taken for enough at a relative 1e-12.
+ZERO_IN_DOUBLE = 1e-20
+# Scaling by a power of ten rounds every entry once, and a memory of 2000 steps amplifies that.
+ROUNDED_ENTRIES = 1e-10
+# Numbers printed with ten decimals, and a slope of two of them.
+PRINTED, PRINTED_SLOPE = 1e-10, 1e-9
 
 needs_long_double = pytest.mark.skipif(
     not HAS_LONG_DOUBLE, reason="long double is double here: the oracle would be no better"
@@ -70,7 +79,7 @@ def test_awkward_machines_in_fifty_digits(name: str) -> None:
     exact = np.array(oracles.exact_per_step(machine, n_steps), dtype=float)
     total = float(oracles.exact_total(machine, n_steps))
     result = ep.entropy_production(machine, n_steps)
-    assert result.total == pytest.approx(total, rel=RELATIVE, abs=1e-25)
+    assert result.total == pytest.approx(total, rel=RELATIVE, abs=ZERO)
     assert abs(result.total - total) <= result.rounding_error + RELATIVE * abs(total)
     size = np.max(np.abs(exact)) + machine.n_outputs
     assert result.per_step == pytest.approx(exact, rel=RELATIVE, abs=RELATIVE * size)
@@ -83,7 +92,7 @@ def test_awkward_machines_in_fifty_digits(name: str) -> None:
 def test_awkward_rates_in_fifty_digits(name: str) -> None:
     machine = awkward(name)
     exact = float(oracles.exact_rate(machine))
-    assert ep.entropy_production_rate(machine) == pytest.approx(exact, rel=RELATIVE, abs=1e-25)
+    assert ep.entropy_production_rate(machine) == pytest.approx(exact, rel=RELATIVE, abs=ZERO)
 
 
 @pytest.mark.parametrize("radius", [0.9, 0.99, 0.999, 0.9999, 0.99999])
@@ -119,13 +128,15 @@ def test_nearly_reversible_rates_in_fifty_digits(gap: float) -> None:
 def test_random_nearly_reversible_rates_in_fifty_digits(machine: LinearGaussian) -> None:
     exact = float(oracles.exact_rate(machine))
     got = ep.entropy_production_rate(machine)
-    assert got == pytest.approx(exact, rel=NEARLY_REVERSIBLE, abs=1e-25)
+    assert got == pytest.approx(exact, rel=NEARLY_REVERSIBLE, abs=ZERO)
 
 
 @given(ept.stable_machines(n_states=(1, 6), n_outputs=(2, 4)))
 def test_random_rates_in_fifty_digits(machine: LinearGaussian) -> None:
     exact = float(oracles.exact_rate(machine))
-    assert ep.entropy_production_rate(machine) == pytest.approx(exact, rel=RELATIVE, abs=1e-20)
+    assert ep.entropy_production_rate(machine) == pytest.approx(
+        exact, rel=RELATIVE, abs=ZERO_IN_DOUBLE
+    )
 
 
 @pytest.mark.parametrize("n_steps", [10**4, 10**6, 10**9, 10**15])
@@ -184,23 +195,22 @@ def test_a_slow_state_in_small_units_is_not_taken_for_convergence(scale: float) 
     for n_steps in (3000, 10**6):
         expected = ep.entropy_production(same, n_steps, precision="extended").total
         total = ep.entropy_production(machine, n_steps).total
-        # Scaling rounds every entry, and the long memory amplifies that.
-        assert total == pytest.approx(expected, rel=1e-10)
+        assert total == pytest.approx(expected, rel=ROUNDED_ENTRIES)
     exact = float(oracles.exact_total(machine, 3000))
     assert ep.entropy_production(machine, 3000).total == pytest.approx(exact, rel=RELATIVE)
     assert machine.is_stationary
     rate = ep.entropy_production_rate(same)
-    assert ep.entropy_production_rate(machine) == pytest.approx(rate, rel=1e-10)
+    assert ep.entropy_production_rate(machine) == pytest.approx(rate, rel=ROUNDED_ENTRIES)
 
 
 @pytest.mark.parametrize("precision", ["auto", "double", "extended"])
 def test_precisions(precision: ep.production.Precision) -> None:
     machine = awkward("two states, two outputs")
     result = ep.entropy_production(machine, 38, precision=precision)
-    assert result.total == pytest.approx(2.5970042696, abs=1e-10)
+    assert result.total == pytest.approx(2.5970042696, abs=PRINTED)
     assert result.precision == ("extended" if precision == "extended" else "double")
     assert ep.entropy_production_rate(machine, precision=precision) == pytest.approx(
-        0.06539430656, abs=1e-9
+        0.06539430656, abs=PRINTED_SLOPE
     )
     curve = ep.entropy_production_curve(machine, 38, precision=precision)
     assert curve[-1] == pytest.approx(result.total, rel=RELATIVE)

@@ -17,6 +17,12 @@ RandomSource: TypeAlias = np.random.Generator | int | None
 
 # The core counts steps in 64-bit integers; this leaves room for products with small sizes.
 _LARGEST_COUNT = 2**53
+# More threads than any machine has processors; each takes memory of its own.
+_MOST_THREADS = 1024
+# Asymmetry of a covariance that sums and products of doubles may leave, relative to the spreads.
+_ASYMMETRY = 1e-12
+# Asking how much memory is free takes longer than filling so little of it.
+_ALWAYS_FREE = 1 << 20
 
 # How much further than size * epsilon below zero an eigenvalue of a semidefinite correlation matrix
 # may come out where the matrix was made by products of three: random ones reach a few times that.
@@ -27,8 +33,9 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
     """Finite float64 array in C order, a view of ``value`` where possible.
 
     Takes whatever has ``__array__`` or DLPack. Integers and booleans of any kind are converted;
-    complex numbers, objects and strings are refused.
+    complex numbers, objects and strings are refused, and so is what is masked.
     """
+    require_no_mask(value, name)
     wanted = (ndim,) if isinstance(ndim, int) else ndim
     try:
         only_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
@@ -57,6 +64,23 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
     return array
 
 
+def require_no_mask(value: object, name: str) -> None:
+    """NumPy reads a masked array, in a list too, without its mask: values that were ruled out."""
+    if isinstance(value, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(value)
+        if masked.any():
+            index = tuple(int(i) for i in np.argwhere(masked)[0])
+            msg = (
+                f"{name} must have no masked entries, got {np.count_nonzero(masked)}, the first "
+                f"at index {index}"
+            )
+            raise ValueError(msg)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, (list, tuple, np.ma.MaskedArray)):
+                require_no_mask(item, name)
+
+
 def as_matrix(value: ArrayLike, name: str, shape: tuple[int | None, int | None]) -> FloatArray:
     """Finite float64 matrix of a shape in which ``None`` leaves a size open."""
     matrix = as_float_array(value, name, 2)
@@ -79,7 +103,7 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
     spread = np.sqrt(np.abs(matrix.diagonal()))
     scale = np.outer(spread, spread)
     asymmetry = np.abs(matrix - matrix.T)
-    if (asymmetry > 1e-12 * np.maximum(scale, np.abs(matrix))).any():
+    if (asymmetry > _ASYMMETRY * np.maximum(scale, np.abs(matrix))).any():
         i, j = (int(k) for k in np.unravel_index(np.argmax(asymmetry), matrix.shape))
         msg = (
             f"{name} must be symmetric, got {matrix[i, j]:g} at ({i}, {j}) "
@@ -91,12 +115,19 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
     return matrix
 
 
+def are_definite(covariances: FloatArray) -> NDArray[np.bool_]:
+    """Whether symmetric matrices (.., m, m) are positive definite beyond rounding, whatever units.
+
+    Infinite entries count as not definite.
+    """
+    finite = np.isfinite(covariances).all(axis=(-2, -1), keepdims=True)
+    eigenvalues = _smallest_correlation_eigenvalue(np.where(finite, covariances, 0.0))
+    return np.asarray(eigenvalues > _rounding(covariances))
+
+
 def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
-    """Judges by the correlation matrix, so that the units of the components don't matter."""
-    spread = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
-    units = np.where(spread > 0.0, spread, 1.0)
-    eigenvalue = float(np.linalg.eigvalsh(matrix / np.outer(units, units))[0])
-    rounding = matrix.shape[0] * np.finfo(np.float64).eps
+    eigenvalue = float(_smallest_correlation_eigenvalue(matrix))
+    rounding = _rounding(matrix)
     if definite and eigenvalue <= rounding:
         msg = (
             f"{name} must be positive definite; the smallest eigenvalue of its correlation "
@@ -110,6 +141,19 @@ def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
             f"matrix is {eigenvalue:.3g}"
         )
         raise ValueError(msg)
+
+
+def _smallest_correlation_eigenvalue(covariances: FloatArray) -> FloatArray:
+    """Of the correlation matrices, so that the units of the components don't matter."""
+    spread = np.sqrt(np.maximum(np.diagonal(covariances, axis1=-2, axis2=-1), 0.0))
+    units = np.where(spread > 0.0, spread, 1.0)
+    correlations = covariances / units[..., :, np.newaxis] / units[..., np.newaxis, :]
+    return np.asarray(np.linalg.eigvalsh(correlations)[..., 0])
+
+
+def _rounding(matrices: FloatArray) -> float:
+    """Error of the eigenvalues of a matrix whose entries are at most 1."""
+    return float(matrices.shape[-1] * np.finfo(np.float64).eps)
 
 
 def as_count(value: SupportsIndex, name: str) -> int:
@@ -136,10 +180,16 @@ def as_flag(value: bool, name: str) -> bool:
     return bool(value)
 
 
+def as_read_only(array: FloatArray) -> FloatArray:
+    """The array, its own memory locked: arrays inside a result are read-only."""
+    array.flags.writeable = False
+    return array
+
+
 def as_thread_count(n_threads: int | None) -> int:
     """Number of threads, by default one for each processor that this process may use."""
     if n_threads is not None:
-        return min(as_count(n_threads, "n_threads"), 1024)
+        return min(as_count(n_threads, "n_threads"), _MOST_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -172,6 +222,8 @@ def draw_key(rng: RandomSource) -> int:
 
 def require_memory(n_bytes: int, name: str, what: str) -> None:
     """Raise ``MemoryError`` where ``what``, sized by argument ``name``, needs more than is free."""
+    if n_bytes <= _ALWAYS_FREE:
+        return
     free = _available_memory()
     if n_bytes > free:
         msg = (

@@ -94,12 +94,11 @@ class LinearGaussian(StateSpaceForms):
             own = matrix.copy()
             own.flags.writeable = False
             object.__setattr__(self, name, own)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(state + given_input @ output).all():
-                msg = (
-                    "input_matrix and output_matrix are too large: the transition F + G C overflows"
-                )
-                raise ValueError(msg)
+        _without_overflow(
+            lambda: state + given_input @ output,
+            "state_matrix, input_matrix and output_matrix",
+            "F + G C",
+        )
         # The core keeps ten matrices of about that size.
         require_memory(80 * (n + m) ** 2, "state_matrix", f"a machine of {n} states, {m} outputs")
         kernel = _core.LinearGaussian(state, given_input, output, cov)
@@ -162,7 +161,8 @@ class LinearGaussian(StateSpaceForms):
             name = "[[process_cov, cross_cov], [cross_cov^T, obs_cov]]"
             as_covariance(joint, name, n + m, definite=False)
         gain, innovation_cov = steady_state_gain(a, c, q, r, cross)
-        return cls(a - gain @ c, gain, c, innovation_cov)
+        state = _without_overflow(lambda: a - gain @ c, "transition and emission", "A - A K C")
+        return cls(state, gain, c, innovation_cov)
 
     @classmethod
     def from_gain(
@@ -183,7 +183,18 @@ class LinearGaussian(StateSpaceForms):
         filter_gain : array_like, (n, m)
             K of the update x = x_predicted + K (y - C x_predicted).
         innovation_cov : array_like, (m, m)
-            S; positive definite.
+            S, covariance of the innovations; symmetric and positive definite.
+
+        Returns
+        -------
+        LinearGaussian
+            With n states and m outputs. The gain need not be the optimal one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument that has a wrong shape or dtype, isn't finite, or is no covariance;
+            or those whose products overflow.
 
         Notes
         -----
@@ -196,8 +207,11 @@ class LinearGaussian(StateSpaceForms):
         LinearGaussian(n_states=1, n_outputs=1, spectral_radius=0.9)
         """
         a, c = as_dynamics(transition, emission)
-        gain = a @ as_matrix(filter_gain, "filter_gain", (len(a), len(c)))
-        return cls(a - gain @ c, gain, c, innovation_cov)
+        k = as_matrix(filter_gain, "filter_gain", (len(a), len(c)))
+        names = "transition, emission and filter_gain"
+        gain = _without_overflow(lambda: a @ k, names, "A K")
+        state = _without_overflow(lambda: a - gain @ c, names, "A - A K C")
+        return cls(state, gain, c, innovation_cov)
 
     @classmethod
     def from_predictor_gain(
@@ -219,7 +233,9 @@ class LinearGaussian(StateSpaceForms):
         """
         a, c = as_dynamics(transition, emission)
         gain = as_matrix(predictor_gain, "predictor_gain", (len(a), len(c)))
-        return cls(a - gain @ c, gain, c, innovation_cov)
+        names = "transition, emission and predictor_gain"
+        state = _without_overflow(lambda: a - gain @ c, names, "A - G C")
+        return cls(state, gain, c, innovation_cov)
 
     @classmethod
     def from_var(cls, coefficients: ArrayLike, noise_cov: ArrayLike) -> LinearGaussian:
@@ -230,11 +246,24 @@ class LinearGaussian(StateSpaceForms):
         coefficients : array_like, (p, m, m)
             A_1 .. A_p. The memory holds the last p observations: n = p m.
         noise_cov : array_like, (m, m)
-            S; positive definite.
+            S, covariance of the noise; symmetric and positive definite.
+
+        Returns
+        -------
+        LinearGaussian
+            With p m states and m outputs. It may be unstable.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument that has a wrong shape or dtype, isn't finite, or is no covariance.
+        MemoryError
+            If matrices of (p m)^2 numbers don't fit.
 
         Notes
         -----
-        The companion form. The observations before the first are 0.
+        Source: [S26]_ section 6, in companion form: F shifts the memory, G writes the observation
+        into its first block, C = (A_1, .., A_p). The observations before the first are 0.
 
         Examples
         --------
@@ -494,3 +523,12 @@ class LinearGaussian(StateSpaceForms):
 
     def __reduce__(self) -> tuple[Callable[..., LinearGaussian], tuple[Any, ...]]:
         return LinearGaussian, self._matrices()
+
+
+def _without_overflow(product: Callable[[], FloatArray], names: str, formula: str) -> FloatArray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        matrix = product()
+    if not np.isfinite(matrix).all():
+        msg = f"{names} are too large: {formula} overflows"
+        raise ValueError(msg)
+    return matrix

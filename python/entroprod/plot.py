@@ -19,6 +19,8 @@ try:
 except ImportError as error:
     raise ImportError('entroprod.plot needs matplotlib: pip install "entroprod[plot]"') from error
 
+from entroprod.arrays import FloatArray, as_count, as_float_array
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -37,8 +39,6 @@ SKY = "#56B4E9"
 INK = "#222222"
 GREY = "#8C8C8C"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class HasSigma(Protocol):
@@ -74,8 +74,8 @@ def curve(
 
     Raises
     ------
-    ValueError
-        ``values`` is not a one-dimensional array of at least one number.
+    ValueError, TypeError
+        ``values`` is not a one-dimensional array of at least one number, all finite.
 
     Examples
     --------
@@ -86,9 +86,7 @@ def curve(
     >>> figure.axes[0].get_ylabel()
     'entropy production $S_y(T)$ (nats)'
     """
-    heights = np.asarray(values, dtype=np.float64)
-    if heights.ndim != 1 or heights.size == 0:
-        raise ValueError(f"values must have shape (T,) with T >= 1; got {heights.shape}")
+    heights = as_float_array(values, "values", 1)
     axes = _axes_or_new(axes)
     steps = np.arange(1, heights.size + 1)
     axes.plot(steps, heights, color=BLUE, linewidth=1.5, label="exact", zorder=3)
@@ -224,8 +222,8 @@ def sigma_histogram(
 
     Raises
     ------
-    ValueError
-        ``result.sigma`` is None or empty.
+    ValueError, TypeError
+        ``result.sigma`` is None or empty, or ``bins`` isn't a number of bins.
 
     Examples
     --------
@@ -242,8 +240,8 @@ def sigma_histogram(
     sigma = np.asarray(result.sigma, dtype=np.float64)
     if sigma.size == 0:
         raise ValueError("result.sigma is empty")
+    edges = np.histogram_bin_edges(sigma, bins=as_count(bins, "bins"))
     axes = _axes_or_new(axes)
-    edges = np.histogram_bin_edges(sigma, bins=bins)
     heights, _ = np.histogram(sigma, bins=edges, density=True)
     weighted, _ = np.histogram(sigma, bins=edges, weights=np.exp(-sigma) / sigma.size)
     axes.stairs(heights, edges, fill=True, color=SKY, alpha=0.6, label=r"$p(\sigma)$")

@@ -255,7 +255,7 @@ def entropy_production_curve(
     Returns
     -------
     ndarray, (n_steps,)
-        Nats.
+        Nats. The caller's own: unlike the arrays in a result, it may be written to.
 
     Raises
     ------
@@ -323,10 +323,16 @@ def entropy_production_rate(machine: LinearGaussian, *, precision: Precision = "
     machine.require_rate()
     if machine.n_outputs == 1:
         return 0.0  # the spectrum of one output equals that of its reversal
+    return _rate_by_doubling(machine, precision)[0]
+
+
+def _rate_by_doubling(machine: LinearGaussian, precision: Precision) -> tuple[float, float]:
+    """The core's own rate and its rounding error, of one output too, where theory gives 0."""
     try:
-        return _core.entropy_production_rate(machine._kernel, precision)[0]
+        rate, error, _ = _core.entropy_production_rate(machine._kernel, precision)
     except OverflowError as error:
         raise _overflow(machine, error) from None
+    return rate, error
 
 
 def _entropy_production(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from entroprod import _core
-from entroprod.arrays import FloatArray, as_count, require_memory
+from entroprod.arrays import FloatArray, as_count, as_flag, require_memory
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import _overflow, _require_machine
@@ -60,6 +60,7 @@ def innovation_reversal_matrix(
     """
     _require_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
+    whiten = as_flag(whiten, "whiten")
     width = n_steps * machine.n_outputs
     if out is None:
         require_memory(8 * width**2, "n_steps", f"a matrix of shape ({width}, {width})")
@@ -110,6 +111,7 @@ def reversal_norm_squared(machine: LinearGaussian, n_steps: int, *, whiten: bool
     """
     _require_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
+    whiten = as_flag(whiten, "whiten")
     kernel = machine._kernel if whiten else machine._kernel.with_unit_innovations()
     try:
         excess = _core.entropy_production(kernel, n_steps, "auto", True)[0]

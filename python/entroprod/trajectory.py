@@ -14,6 +14,8 @@ from entroprod.arrays import (
     FloatArray,
     RandomSource,
     as_count,
+    as_flag,
+    as_read_only,
     as_thread_count,
     draw_key,
     require_memory,
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
 
 # Below this effective number of paths the error of E[e^-sigma] is itself unreliable.
 _FEW_EFFECTIVE_PATHS = 100.0
+# Logarithms above this have no exponential in doubles.
+_LARGEST_EXPONENT = 709.0
 # An average of which one path makes up more than this rests on that path.
 _DOMINANT_SHARE = 0.05
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class StochasticEntropyProduction:
-    """Stochastic entropy production of N paths.
+    """Stochastic entropy production of N paths; its arrays are read-only.
 
     Attributes
     ----------
@@ -93,7 +97,7 @@ class MonteCarlo:
         Part of the sum of weights that the heaviest path contributes.
     n_steps, n_paths : int
     sigma : ndarray, (n_paths,), or None
-        Only with ``keep_sigma=True``.
+        Of each path, nats, read-only; only with ``keep_sigma=True``.
     warnings : tuple of str
         What to keep in mind when using these numbers.
     """
@@ -179,7 +183,12 @@ def stochastic_entropy_production(
         raise TypeError(msg)
     paths, _ = machine._as_batch(sequences)
     forward, backward = machine.log_prob_both_ways(paths, n_threads=n_threads)
-    return StochasticEntropyProduction(forward - backward, forward, backward, paths.shape[1])
+    return StochasticEntropyProduction(
+        sigma=as_read_only(forward - backward),
+        log_forward=as_read_only(forward),
+        log_backward=as_read_only(backward),
+        n_steps=paths.shape[1],
+    )
 
 
 def monte_carlo(
@@ -243,6 +252,7 @@ def monte_carlo(
         raise TypeError(msg)
     n_steps = as_count(n_steps, "n_steps")
     n_paths = as_count(n_paths, "n_paths")
+    keep_sigma = as_flag(keep_sigma, "keep_sigma")
     threads = as_thread_count(n_threads)
     key = draw_key(rng)
     # In Python's integers, which don't overflow: a step's share, of a group with one step to spare.
@@ -293,7 +303,7 @@ def _summarise(
         largest_weight_share=share,
         n_steps=n_steps,
         n_paths=n_paths,
-        sigma=sigma,
+        sigma=None if sigma is None else as_read_only(sigma),
         warnings=_warnings(effective, share, n_paths),
     )
 
@@ -303,7 +313,7 @@ def _scaled(value: float, log_scale: float) -> float:
     if value == 0.0:
         return 0.0
     exponent = math.log(value) + log_scale
-    return math.exp(exponent) if exponent < 709.0 else math.inf
+    return math.exp(exponent) if exponent < _LARGEST_EXPONENT else math.inf
 
 
 def _warnings(effective: float, share: float, n_paths: int) -> tuple[str, ...]:

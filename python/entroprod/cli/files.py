@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
@@ -42,14 +43,17 @@ def check_directory(path: Path, option: str) -> None:
         raise ValueError(f"{option}: cannot write to {path}: {error.strerror}") from error
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` as a whole or not at all (temporary file, then rename)."""
+def write_file(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write bytes, or pieces of them, to ``path`` as a whole or not at all.
+
+    They go to a temporary file that takes the name in the end.
+    """
     # A link is followed: the file that it points to is replaced, not the link.
     path = Path(os.path.realpath(path))
     descriptor, temporary = _create_beside(path)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
+            stream.writelines([content] if isinstance(content, bytes) else content)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import typer
 
 import entroprod as ep
+from entroprod.arrays import require_memory
 from entroprod.cli import options, report
 from entroprod.cli.files import check_output, write_file
 from entroprod.cli.machine_input import MachineSource, takes_machine
@@ -92,7 +93,7 @@ def kalman(
         seed=seed,
     )
     if csv is not None:
-        write_file(csv, report.to_csv(_columns(run)))
+        write_file(csv, report.to_csv(_columns(run), n_steps))
     if plot is not None:
         save_picture(_draw(run), plot)
     if json:
@@ -148,6 +149,13 @@ def _compute(
     n_paths: int | None,
     seed: int | None,
 ) -> KalmanRun:
+    n_listed = wants_per_step + wants_curve
+    if n_listed:
+        require_memory(
+            8 * n_listed * n_steps,
+            "--n-steps",
+            f"a list of {n_steps:,} steps with {n_listed} number(s) each",
+        )
     result = ep.entropy_production(machine, n_steps)
     rate, no_rate = rate_or_reason(machine)
     per_step = result.per_step if wants_per_step else None
@@ -160,8 +168,8 @@ def _compute(
     return KalmanRun(machine, result, rate, no_rate, per_step, curve, sampled, seed)
 
 
-def _columns(run: KalmanRun) -> dict[str, Any]:
-    columns: dict[str, Any] = {"step": np.arange(1, run.result.n_steps + 1)}
+def _columns(run: KalmanRun) -> dict[str, npt.NDArray[np.float64]]:
+    columns = {}
     if run.curve is not None:
         columns["entropy_production"] = run.curve
     if run.per_step is not None:
@@ -229,7 +237,7 @@ def _print(run: KalmanRun, per_step: bool, curve: bool) -> None:
         if not curve:
             shown.pop("entropy_production", None)
         report.print_text("")
-        report.print_table(shown)
+        report.print_table(shown, result.n_steps)
 
 
 def _deviation(result: ep.MonteCarlo, exact: float) -> str:
@@ -243,7 +251,7 @@ def _draw(run: KalmanRun) -> Any:
     from entroprod import plot
 
     n_steps = min(run.result.n_steps, MOST_PLOTTED_STEPS)
-    curve = run.curve if run.curve is not None else None
+    curve = run.curve
     if curve is None:
         curve = ep.entropy_production_curve(run.machine, n_steps)
     title = ""

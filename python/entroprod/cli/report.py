@@ -8,7 +8,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,13 @@ from rich.console import Console
 from rich.text import Text
 
 import entroprod
+from entroprod.arrays import FloatArray
+
+# Numbers that become Python objects at once: few enough not to be felt in memory, enough to spread
+# the cost of a call.
+_CHUNK = 1 << 16
+# Characters of twelve significant digits with signs, point and a three-digit exponent.
+_WIDEST_NUMBER = len("-1.23456789012e-100")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,35 +69,70 @@ def print_text(text: str) -> None:
     _Console(file=sys.stdout, highlight=False).print(Text(text), soft_wrap=True)
 
 
-def print_table(columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
-    """Print columns of numbers, right-aligned under their names."""
-    cells = {name: [name, *map(format_number, values)] for name, values in columns.items()}
-    widths = {name: max(map(len, texts)) for name, texts in cells.items()}
-    for texts in zip(*cells.values(), strict=True):
-        padded = (text.rjust(width) for text, width in zip(texts, widths.values(), strict=True))
-        print("  ".join(padded))
+def print_table(columns: Mapping[str, FloatArray], n_rows: int) -> None:
+    """Print columns of numbers, right-aligned under their names, below the number of each step."""
+    names = ["step", *columns]
+    few = n_rows <= _CHUNK
+    widths = [len(f"{n_rows:,}")] + [0 if few else _WIDEST_NUMBER for _ in columns]
+    for chunk in _chunks(columns, n_rows):
+        cells = [list(map(format_number, values)) for values in chunk.values()]
+        if few:
+            widths = [max(map(len, texts)) for texts in cells]
+        if names:
+            widths = [max(width, len(name)) for width, name in zip(widths, names)]
+            _print_padded([names], widths)
+            names = []
+        _print_padded(zip(*cells, strict=True), widths)
+
+
+def _print_padded(rows: Iterable[Iterable[str]], widths: Sequence[int]) -> None:
+    for row in rows:
+        print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=False)))
 
 
 def print_json(command: str, content: Mapping[str, Any]) -> None:
     """Print one strict JSON object to stdout, one name per line.
 
-    A number that is not finite becomes null.
+    A number that is not finite becomes null. Long arrays are written piece by piece.
     """
     document = {"command": command, "entroprod_version": entroprod.__version__, **content}
-    lines = (
-        f"  {json.dumps(name)}: {json.dumps(to_plain(value), allow_nan=False)}"
-        for name, value in document.items()
-    )
-    print("{\n" + ",\n".join(lines) + "\n}")
+    separator = "{\n"
+    for name, value in document.items():
+        sys.stdout.write(f"{separator}  {json.dumps(name)}: ")
+        sys.stdout.writelines(_json_pieces(value))
+        separator = ",\n"
+    sys.stdout.write("\n}\n")
 
 
-def to_csv(columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> bytes:
-    """Write columns as a CSV file, every float with all its digits."""
+def _json_pieces(value: Any) -> Iterator[str]:
+    if not (isinstance(value, np.ndarray) and value.ndim == 1):
+        yield json.dumps(to_plain(value), allow_nan=False)
+        return
+    yield "["
+    for begin in range(0, len(value), _CHUNK):
+        numbers = json.dumps(to_plain(value[begin : begin + _CHUNK]), allow_nan=False)
+        yield (", " if begin else "") + numbers[1:-1]
+    yield "]"
+
+
+def to_csv(columns: Mapping[str, FloatArray], n_rows: int) -> Iterator[bytes]:
+    """Pieces of a CSV file of the columns, every float with all its digits, and of the steps."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(to_plain(values) for values in columns.values()), strict=True))
-    return stream.getvalue().encode()
+    writer.writerow(["step", *columns])
+    for chunk in _chunks(columns, n_rows):
+        writer.writerows(zip(*(to_plain(values) for values in chunk.values()), strict=True))
+        yield stream.getvalue().encode()
+        stream.seek(0)
+        stream.truncate()
+
+
+def _chunks(columns: Mapping[str, FloatArray], n_rows: int) -> Iterator[dict[str, Any]]:
+    """The columns, with the steps that they belong to, some rows at a time."""
+    for begin in range(0, n_rows, _CHUNK):
+        end = min(begin + _CHUNK, n_rows)
+        steps = {"step": np.arange(begin + 1, end + 1)}
+        yield steps | {name: values[begin:end] for name, values in columns.items()}
 
 
 def to_plain(value: Any) -> Any:

@@ -26,7 +26,8 @@ def verify(
 ) -> None:
     """Test every law that applies to a linear-Gaussian machine, and exact against sampled values.
 
-    The exit code is 0 if all laws hold, 1 if one fails, 2 for an error: made for pipelines.
+    The exit code, for pipelines, is 0 if all laws that could be tested hold, 1 if one fails or if
+    none about the values could be tested, 2 for an error. Skipped laws are listed with the reason.
 
     For example:
 
@@ -45,7 +46,7 @@ def verify(
 
 
 def _print(machine: ep.LinearGaussian, verification: Verification) -> None:
-    n_tested = len(verification.laws) - len(verification.skipped)
+    n_tested, n_skipped = len(verification.tested), len(verification.skipped)
     rows = [
         report.Row("Machine", describe_machine(machine)),
         report.Row(
@@ -57,10 +58,13 @@ def _print(machine: ep.LinearGaussian, verification: Verification) -> None:
     report.print_rows(rows)
     report.print_heading("Laws, each with its residual and what rounding or sampling may produce")
     report.print_rows([_law_row(law) for law in verification.laws])
-    if verification.passed:
-        report.print_heading(f"All {n_tested} laws hold ({len(verification.skipped)} skipped).")
+    if verification.failures:
+        verdict = f"{len(verification.failures)} of {n_tested} laws do NOT hold"
+    elif verification.passed:
+        verdict = f"All {n_tested} laws that could be tested hold"
     else:
-        report.print_heading(f"{len(verification.failures)} of {n_tested} laws do NOT hold.")
+        verdict = "Undecided: NO law about the values could be tested"
+    report.print_heading(f"{verdict} ({n_skipped} skipped).")
 
 
 def _law_row(law: LawResult) -> report.Row:

@@ -25,8 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from entroprod import production, reversal, trajectory
+from entroprod.arrays import require_memory
 from entroprod.errors import NumericalError
-from entroprod.laws.law import NotApplicable
+from entroprod.laws.law import ONE_NAT, NotApplicable
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import EntropyProduction
 from entroprod.trajectory import MonteCarlo
@@ -46,6 +47,8 @@ RELATIVE_ACCURACY = 1e-12
 ABSOLUTE_FLOOR = 1e-13
 # Rows of the dense matrices; beyond it one law would take seconds and hundreds of megabytes.
 DENSE_LIMIT = 1200
+# Steps of all paths together; beyond it sampling would take longer than a few minutes.
+SAMPLING_LIMIT = 2 * 10**10
 # Paths whose log-probabilities are compared one by one with dense formulas.
 N_COMPARED_PATHS = 8
 
@@ -88,6 +91,11 @@ class Case:
         return self.production.total
 
     @property
+    def scale(self) -> float:
+        """Natural size of entropy productions over T steps, nats."""
+        return max(self.total, ONE_NAT)
+
+    @property
     def total_error(self) -> float:
         """What the library allows itself on ``total``, nats."""
         return allowed_error(self.total) + self.production.rounding_error
@@ -95,7 +103,18 @@ class Case:
     @cached_property
     def curve(self) -> Array:
         """(T,) S_y(1) .. S_y(T), nats."""
+        self._require_lists()
         return production.entropy_production_curve(self.machine, self.n_steps)
+
+    @cached_property
+    def per_step(self) -> Array:
+        """(T,) what each step contributes to S_y(T), nats."""
+        self._require_lists()
+        return self.production.per_step
+
+    def _require_lists(self) -> None:
+        # Curve, contributions, and two temporaries of their size.
+        require_memory(4 * 8 * self.n_steps, "n_steps", f"lists of {self.n_steps} values")
 
     @cached_property
     def rate(self) -> float:
@@ -176,9 +195,18 @@ class Case:
 
     # ------------------------------------------------------------------ paths
 
+    def require_sampling(self) -> None:
+        """Not applicable where sampling N paths of T steps would take too long."""
+        if self.n_steps * self.n_paths > SAMPLING_LIMIT:
+            raise NotApplicable(
+                f"needs {self.n_steps * self.n_paths:.1e} sampled steps, more than "
+                f"{SAMPLING_LIMIT:.0e}; n_paths <= {SAMPLING_LIMIT // self.n_steps} would test it"
+            )
+
     @cached_property
     def monte_carlo(self) -> MonteCarlo:
         """N sampled paths with their sigma kept."""
+        self.require_sampling()
         return trajectory.monte_carlo(
             self.machine, self.n_steps, self.n_paths, rng=self.seed, keep_sigma=True
         )

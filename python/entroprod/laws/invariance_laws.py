@@ -66,5 +66,5 @@ def _compare(case: Case, transformed: LinearGaussian) -> Measurement:
     return Measurement(
         abs(total(transformed) - case.total),
         2 * root * moved + moved**2 + 2 * case.total_error,
-        max(case.total, 1.0),
+        case.scale,
     )

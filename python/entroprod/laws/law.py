@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # A law whose tolerance exceeds this part of the quantity itself says nothing: it is reported as
 # skipped, with the reason, rather than as passed.
 DECISIVE = 1e-2
+# Entropy productions below a nat are compared with a nat: no single sequence could show them.
+ONE_NAT = 1.0
 
 
 class NotApplicable(Exception):
@@ -34,14 +36,14 @@ class Measurement:
     tolerance : float
         What rounding, or sampling, alone may produce for this machine.
     scale : float
-        Natural size of the quantity.
+        Natural size of the quantity, never infinite: what the tolerance is judged by.
     decisive : float
         The part of ``scale`` that the tolerance must not exceed for the law to say anything.
     """
 
     residual: float
     tolerance: float
-    scale: float = math.inf
+    scale: float
     decisive: float = DECISIVE
 
 
@@ -108,6 +110,8 @@ class Law:
             return self._skip(str(reason))
         except NumericalError as error:
             return self._skip(f"a quantity it needs cannot be computed: {error}")
+        except MemoryError as error:
+            return self._skip(f"needs more memory than there is: {error}")
         except OverflowError:  # of Python's own floats, where NumPy's give infinity
             return self._skip("undecidable: the residual or its tolerance exceeds all doubles")
         if found.tolerance > found.decisive * found.scale:

@@ -19,4 +19,4 @@ def round_trips(case: Case) -> Measurement:
     )
     copies = (rebuilt, copy.deepcopy(machine), pickle.loads(pickle.dumps(machine)))
     different = sum(other != machine or hash(other) != hash(machine) for other in copies)
-    return Measurement(float(different), 0.0)
+    return Measurement(float(different), 0.0, float(len(copies)))

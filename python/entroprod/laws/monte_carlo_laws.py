@@ -12,14 +12,14 @@ import math
 import numpy as np
 
 from entroprod.laws.case import DENSE_LIMIT, Array, Case
-from entroprod.laws.law import Measurement, NotApplicable, law
+from entroprod.laws.law import ONE_NAT, Measurement, NotApplicable, law
 
 # A sound machine exceeds five standard errors once in about 1.7 million normal trials.
 N_STANDARD_ERRORS = 5.0
 # Averages with a finite variance but no fourth moment are not normal in their tails: by Chebyshev
 # twenty are exceeded once in 400 at the very worst, in practice far more rarely.
 N_HEAVY_STANDARD_ERRORS = 20.0
-# An average of exponentials known to worse than this part of its value decides nothing.
+# An average over paths known to worse than this part of its natural size decides nothing.
 _DECISIVE = 0.3
 _FIVE = "five standard errors, from the exact law of sigma"
 
@@ -28,12 +28,14 @@ _FIVE = "five standard errors, from the exact law of sigma"
 def mean_of_sigma(case: Case) -> Measurement:
     """Monte-Carlo mean against the closed form."""
     if case.size <= DENSE_LIMIT:
-        spread = math.sqrt(float(np.sum(_excess(case) ** 2)) / 2 / case.n_paths)
-        rounding = case.sigma_error
+        deviation = math.sqrt(float(np.sum(_excess(case) ** 2)) / 2)
+        rounding = case.sigma_error + case.total_error
     else:
-        spread, rounding = case.monte_carlo.standard_error, case.total_error
-    tolerance = N_STANDARD_ERRORS * spread + rounding + case.total_error
-    return Measurement(abs(case.monte_carlo.mean - case.total), tolerance)
+        deviation = math.sqrt(case.monte_carlo.variance)
+        rounding = 2 * case.total_error
+    tolerance = N_STANDARD_ERRORS * deviation / math.sqrt(case.n_paths) + rounding
+    scale = _beyond_rounding(max(case.total, deviation), rounding)
+    return Measurement(abs(case.monte_carlo.mean - case.total), tolerance, scale, _DECISIVE)
 
 
 @law("the variance of sigma over sampled paths is sum (mu - 1)^2 / 2", _FIVE)
@@ -48,7 +50,8 @@ def variance_of_sigma(case: Case) -> Measurement:
     # A change d of every sigma moves the variance by at most 2 d sqrt(variance) + d^2.
     rounding = 2 * case.sigma_error * math.sqrt(variance) + case.sigma_error**2
     tolerance = N_STANDARD_ERRORS * spread + rounding
-    return Measurement(abs(case.monte_carlo.variance - variance), tolerance)
+    scale = _beyond_rounding(variance, rounding)
+    return Measurement(abs(case.monte_carlo.variance - variance), tolerance, scale, _DECISIVE)
 
 
 @law(
@@ -88,6 +91,11 @@ def partial_fluctuation(case: Case) -> Measurement:
     tolerance = N_STANDARD_ERRORS * spread + case.sigma_error
     residual = abs(float(np.mean(np.exp(-case.sigma / 8))) - expected)
     return Measurement(residual, tolerance, expected, _DECISIVE)
+
+
+def _beyond_rounding(size: float, rounding: float) -> float:
+    """Natural size of an average: its own, or a nat's if rounding hides that it isn't zero."""
+    return size if size * _DECISIVE > rounding else max(size, ONE_NAT)
 
 
 def _excess(case: Case) -> Array:

@@ -12,11 +12,11 @@ from entroprod.laws.law import Measurement, law
 @law("S_y(T) >= 0 for every T: it is a relative entropy", "the error that the results state")
 def non_negative(case: Case) -> Measurement:
     """How far below zero the sum of the steps falls, which nothing has rounded up to zero."""
-    values = case.production.per_step
+    values = case.per_step
     summed = EPSILON * case.n_steps * float(np.sum(np.abs(values)))
     lowest = min(case.total, float(np.min(case.curve)), float(np.sum(values)))
     allowed = case.production.rounding_error + summed + ABSOLUTE_FLOOR
-    return Measurement(max(0.0, -lowest), allowed)
+    return Measurement(max(0.0, -lowest), allowed, case.scale)
 
 
 @law("the curve at T is the total at T, and S_y(1) = 0", "the accuracy of the closed forms")
@@ -31,15 +31,17 @@ def curve_is_totals(case: Case) -> Measurement:
             allowed = 2 * (allowed_error(own.total) + own.rounding_error)
             if off * tolerance > residual * allowed:  # the worst of off / allowed
                 residual, tolerance = off, allowed
-    return Measurement(residual, tolerance)
+    return Measurement(residual, tolerance, case.scale)
 
 
 @law("per-step values add up to the total", "the accuracy of the closed forms")
 def per_step_adds_up(case: Case) -> Measurement:
     """|sum of per_step - total|; single values may be large and of either sign."""
-    values = case.production.per_step
+    values = case.per_step
     summed = EPSILON * case.n_steps * float(np.sum(np.abs(values)))
-    return Measurement(abs(float(np.sum(values)) - case.total), case.total_error + summed)
+    return Measurement(
+        abs(float(np.sum(values)) - case.total), case.total_error + summed, case.scale
+    )
 
 
 @law(
@@ -51,4 +53,6 @@ def stated_rounding_error(case: Case) -> Measurement:
     double = production.entropy_production(case.machine, case.n_steps, precision="double")
     extended = production.entropy_production(case.machine, case.n_steps, precision="extended")
     stated = double.rounding_error + extended.rounding_error
-    return Measurement(abs(double.total - extended.total), stated + EPSILON * abs(extended.total))
+    return Measurement(
+        abs(double.total - extended.total), stated + EPSILON * abs(extended.total), case.scale
+    )

@@ -18,7 +18,7 @@ from entroprod.laws.case import (
     Case,
     state_scales,
 )
-from entroprod.laws.law import Measurement, NotApplicable, law
+from entroprod.laws.law import ONE_NAT, Measurement, NotApplicable, law
 from entroprod.linear_gaussian import LinearGaussian
 
 # Powers of the spectral radius are run down to exp(-DECAY): below rounding with room for the
@@ -71,12 +71,17 @@ def rate_is_slope(case: Case) -> Measurement:
     return Measurement(abs(rate - slope), tolerance, max(rate, ABSOLUTE_FLOOR))
 
 
-@law("one output: the rate is zero, S_y(T) stays bounded", "floor of the closed forms")
+@law(
+    "one output: the rate is zero, S_y(T) stays bounded",
+    "the rounding error that the recursions state, and the floor of a rate",
+)
 def scalar_output(case: Case) -> Measurement:
-    """The rate of a machine with one output."""
+    """The recursions' own rate, which isn't told that there is one output."""
     if case.machine.n_outputs > 1:
         raise NotApplicable(f"the machine has {case.machine.n_outputs} outputs")
-    return Measurement(abs(case.rate), ABSOLUTE_FLOOR)
+    stated = case.rate
+    rate, error = production._rate_by_doubling(case.machine, "auto")
+    return Measurement(max(abs(rate), abs(stated)), error + RATE_FLOOR, ONE_NAT)
 
 
 @law(
@@ -95,7 +100,7 @@ def symmetric_var(case: Case) -> Measurement:
         raise NotApplicable(f"coefficients times noise are not symmetric (by {asymmetry:.1e})")
     condition = np.linalg.cond(machine.innovation_cov / np.outer(spread, spread))
     rounding = machine.n_outputs * (condition * (asymmetry + EPSILON)) ** 2 / _gap(machine)
-    return Measurement(abs(case.rate), ABSOLUTE_FLOOR + float(rounding))
+    return Measurement(abs(case.rate), ABSOLUTE_FLOOR + float(rounding), ONE_NAT)
 
 
 def _gap(machine: LinearGaussian) -> float:

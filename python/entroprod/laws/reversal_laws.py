@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from entroprod import reversal
-from entroprod.laws.case import ABSOLUTE_FLOOR, EPSILON, Case
+from entroprod.laws.case import EPSILON, Case
 from entroprod.laws.law import Measurement, law
 
 _FROM_THE_MATRIX = "rounding of R, from its conditioning and its products"
@@ -51,9 +51,7 @@ def antisymmetric_part(case: Case) -> Measurement:
     antisymmetric = float(np.linalg.norm(case.reversal - case.reversal.T))
     error = case.reversal_error
     tolerance = antisymmetric * error + error**2 + case.total_error
-    return Measurement(
-        abs(antisymmetric**2 / 4 - case.total), tolerance, max(case.total, ABSOLUTE_FLOOR / EPSILON)
-    )
+    return Measurement(abs(antisymmetric**2 / 4 - case.total), tolerance, case.scale)
 
 
 @law(
@@ -79,7 +77,7 @@ def rows_of_reversal(case: Case) -> Measurement:
     m = case.machine.n_outputs
     squares = np.sum(case.reversal**2, axis=1).reshape(case.n_steps, m).sum(axis=1)
     per_step = (squares[::-1] - m) / 2
-    residual = float(np.max(np.abs(per_step - case.production.per_step)))
+    residual = float(np.max(np.abs(per_step - case.per_step)))
     norm = float(np.sqrt(np.max(squares)))
     tolerance = norm * case.reversal_error + EPSILON * case.size * norm**2
     return Measurement(residual, tolerance + case.total_error, float(np.max(squares)))

@@ -99,8 +99,10 @@ def threads_do_not_matter(case: Case) -> Measurement:
         moments = [summary.mean, summary.variance, summary.fluctuation_mean]
         return np.concatenate([paths.ravel(), kept, moments])
 
-    different = int(np.sum(results(1) != results(_N_THREADS)))
-    return Measurement(float(different), 0.0)
+    case.require_sampling()
+    one = results(1)
+    different = int(np.sum(one != results(_N_THREADS)))
+    return Measurement(float(different), 0.0, float(one.size))
 
 
 def _correlation(cov: Array) -> Array:

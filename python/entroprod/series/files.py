@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from entroprod.arrays import as_flag
 from entroprod.series.table import from_frame
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def read_table(
         import pandas as pd
     except ImportError:
         raise ImportError('read_table needs pandas: pip install "entroprod[series]"') from None
+    header = as_flag(header, "header")
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such file: {path}")

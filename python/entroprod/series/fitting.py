@@ -139,12 +139,27 @@ def fit(
         coefficients=coefficients,
         noise_cov=noise_cov,
         residuals=residuals,
-        machine=LinearGaussian.from_var(
-            coefficients * (scale[:, None] / scale), noise_cov * np.outer(scale, scale)
-        ),
+        machine=_machine_in_units(coefficients, noise_cov, scale, table.columns),
         standard_machine=LinearGaussian.from_var(coefficients, noise_cov),
         whiteness=whiteness,
     )
+
+
+def _machine_in_units(
+    coefficients: FloatArray, noise_cov: FloatArray, scale: FloatArray, columns: tuple[str, ...]
+) -> LinearGaussian:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        in_units = coefficients * (scale[:, None] / scale)
+        cov = noise_cov * scale[:, None] * scale
+    variances = cov.diagonal()
+    regular = np.isfinite(variances) & (variances >= np.finfo(np.float64).tiny)
+    if not (regular.all() and np.isfinite(in_units).all() and np.isfinite(cov).all()):
+        j = int(np.argmax(np.abs(np.log(scale))))
+        raise ValueError(
+            f"data has column {columns[j]!r} of spread {scale[j]:.3g}: its square, or its ratio to "
+            "the other columns, is beyond the range of doubles: choose other units"
+        )
+    return LinearGaussian.from_var(in_units, cov)
 
 
 class _Statsmodels:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
-from entroprod.arrays import FloatArray
-from entroprod.errors import NumericalError
-from entroprod.linear_gaussian import LinearGaussian
-from entroprod.production import entropy_production_rate
+from entroprod import _core
+from entroprod.arrays import FloatArray, are_definite
 from entroprod.progress import Report
 from entroprod.series.regression import Criterion, least_squares, select_orders
+from entroprod.stability import SURELY_STABLE, marginal_eigenvalue
 
 # Bytes for the paths that are drawn at once: many, since each step in time is a few calls.
 _PATH_BYTES = 1 << 26
@@ -163,18 +163,42 @@ def _rates_of_paths(paths: FloatArray, refit: Refit) -> Iterator[float | str]:
     for order in sorted(set(orders)):
         members = [i for i, own in enumerate(orders) if own == order]
         coefficients, noise_cov, full_rank = least_squares(paths[members], order)
-        for i, a, cov, regular in zip(members, coefficients, noise_cov, full_rank):
-            outcomes[i] = _rate(a, cov) if regular else "refit without full rank"
+        outcomes |= zip(members, _rates(coefficients, noise_cov, full_rank))
     return (outcomes[i] for i in range(len(orders)))
 
 
-def _rate(coefficients: FloatArray, noise_cov: FloatArray) -> float | str:
-    try:
-        machine = LinearGaussian.from_var(coefficients, noise_cov)
-    except ValueError:
-        return "singular noise covariance"
+def _rates(
+    coefficients: FloatArray, noise_cov: FloatArray, full_rank: NDArray[np.bool_]
+) -> Iterator[float | str]:
+    """Rate of each VAR(p), or why it has none; (B, p, m, m), (B, m, m) and (B,).
+
+    What :class:`LinearGaussian` would check one by one is checked for all at once.
+    """
+    b, p, m, _ = coefficients.shape
+    noise_cov = 0.5 * (noise_cov + noise_cov.swapaxes(1, 2))
+    definite = full_rank.copy()
+    definite[full_rank] = are_definite(noise_cov[full_rank])
+    shift, enter = np.eye(p * m, k=-m), np.eye(p * m, m)
+    outputs = coefficients.swapaxes(1, 2).reshape(b, m, p * m)
+    companions = shift + enter @ outputs
+    radii = np.zeros(b)
+    radii[definite] = np.abs(np.linalg.eigvals(companions[definite])).max(axis=1)
+    for i in range(b):
+        if not full_rank[i]:
+            yield "refit without full rank"
+        elif not definite[i]:
+            yield "singular noise covariance"
+        elif radii[i] >= SURELY_STABLE and marginal_eigenvalue(companions[i]) is not None:
+            yield "unit root or unstable"
+        else:
+            yield _rate(_core.LinearGaussian(shift, enter, outputs[i], noise_cov[i]), m)
+
+
+def _rate(machine: _core.LinearGaussian, n_outputs: int) -> float | str:
+    if n_outputs == 1:
+        return 0.0  # the spectrum of one output equals that of its reversal
     try:
         # Errors of sampling are far above the rounding errors of doubles.
-        return entropy_production_rate(machine, precision="double")
-    except NumericalError:
-        return "unit root or unstable" if not machine.is_stationary else "numerical failure"
+        return _core.entropy_production_rate(machine, "double")[0]
+    except OverflowError:
+        return "numerical failure"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.arrays import FloatArray, require_no_mask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,6 +120,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _as_numbers(data: Any) -> FloatArray:
+    if not isinstance(data, np.ma.MaskedArray):  # a masked entry of a table is a missing one
+        require_no_mask(data, "data")
     try:
         array = np.asarray(data)
     except ValueError as error:
