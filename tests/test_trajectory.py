@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -339,3 +341,22 @@ def test_results_are_frozen_records(machine: LinearGaussian) -> None:
     with pytest.raises(AttributeError):
         found.mean = 0.0  # type: ignore[misc]
     assert "100" in repr(found)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
+def test_ctrl_c_stops_a_single_long_path() -> None:
+    """The core asks Python within a task: an alarm's handler runs, and what it raises comes out."""
+    machine = ept.awkward_machines()["two states, two outputs"]
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        # One task, of seconds.
+        with pytest.raises(KeyboardInterrupt):
+            machine.sample(20_000_000, rng=0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)

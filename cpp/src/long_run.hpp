@@ -13,6 +13,24 @@
 
 namespace entroprod {
 
+// Powers of the transition with entries up to this size are on their way to nothing.
+inline constexpr double small_power = 0.25;
+
+// Whether the transition forgets within so many steps: else a rounding error in E lives on, and E
+// may drift for ever by less in a block than tells its convergence.
+template <class Real>
+bool forgets(const WhitenedMachine<Real>& machine, std::int64_t n_steps) {
+    const int n = machine.n_states;
+    const std::size_t size = static_cast<std::size_t>(n) * n;
+    std::vector<Real> power(machine.transition, machine.transition + size), product(size);
+    for (std::int64_t steps = 1; steps <= n_steps / 2; steps *= 2) {
+        if (largest(power.data(), size) <= small_power) return true;
+        production_kernels<Real>().multiply(n, n, n, power.data(), power.data(), product.data());
+        power.swap(product);
+    }
+    return largest(power.data(), size) <= small_power;
+}
+
 // With Gamma and Omega, X and W = X^T X are constant, and what is left of the recursions is
 //   E -> A^T E A + W,  where each step adds <G G^T, E> and a constant.
 // It needn't converge: A may have eigenvalues on the unit circle. j steps are described by
@@ -49,7 +67,8 @@ public:
     Real sum(const Real* dual) const { return sum_ + inner_product(n_ * n_, noise_.data(), dual); }
 
     // Over how many steps rounding errors of the transition pile up: while its powers aren't small.
-    double memory_length() const { return memory_length_; }
+    // Where they are large, so are the errors that they carry on.
+    double memory_length() const { return memory_length_ * largest_power_; }
 
 private:
     using Matrix = std::vector<Real>;
@@ -76,7 +95,9 @@ private:
         power_.swap(product_);
         transpose(n_, n_, power_.data(), power_t_.data());
         n_done_ = n_steps;
-        if (largest(power_.data(), size_) > small) memory_length_ = n_steps;
+        const double size_of_power = largest(power_.data(), size_);
+        if (size_of_power > small_power) memory_length_ = n_steps;
+        largest_power_ = std::max(largest_power_, size_of_power);
     }
 
     // out = first + left inner right; inner and first may be out.
@@ -91,8 +112,6 @@ private:
         production_kernels<Real>().multiply(n_, n_, n_, a, b, out.data());
     }
 
-    static constexpr double small = 0.25;
-
     WhitenedMachine<Real> machine_;
     Extent<0> n_;
     std::size_t size_;
@@ -101,6 +120,7 @@ private:
     Real sum_ = Real(0.0);
     double n_done_ = 1.0;
     double memory_length_ = 1.0;
+    double largest_power_ = 1.0;
 };
 
 }  // namespace entroprod

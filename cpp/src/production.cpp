@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "entroprod/matrix.hpp"
@@ -81,6 +82,11 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
     Extended total;
     StepTerms<Real> slope{};  // a step's terms, where they no longer change
+    std::optional<bool> does_forget;
+    const auto transition_forgets = [&] {
+        if (!does_forget) does_forget = forgets(view, n_steps);
+        return *does_forget;
+    };
     bool converged = false;
     bool may_finish = !curve && shortcuts;
     double memory_length = 0.0;
@@ -113,7 +119,7 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
         done += steps;
         if (!converged) {
             memory_length = static_cast<double>(done);
-            converged = recursion.converged();
+            converged = recursion.converged() && transition_forgets();
             // A memory of that many steps until rounding level decays within a few of them.
             if (converged) memory_length /= block_steps;
         }

@@ -1,5 +1,6 @@
 #include "entroprod/production.hpp"
 
+#include <cmath>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -180,4 +181,79 @@ TEST(poll_stops_the_recursion) {
     };
     CHECK_THROWS(entroprod::Interrupted, entropy_production(machine, 1'000'000'000, options, poll));
     CHECK(seen > 0);
+}
+
+namespace {
+
+// A transition A that isn't stable, read by a filter F = A - G C that is: G C moves every
+// eigenvalue by the gain.
+LinearGaussian with_transition(int n, const std::vector<double>& transition, double gain) {
+    std::vector<double> filter = transition, input(transition.size()), output(transition.size());
+    std::vector<double> identity(transition.size(), 0.0);
+    for (int i = 0; i < n; ++i) {
+        identity[i * (n + 1)] = 1.0;
+        for (int j = 0; j < n; ++j) {
+            output[i * n + j] = i == j ? 1.0 : 0.1 * ((i - j) % 2);
+            input[i * n + j] = i == j ? gain : 0.05;
+        }
+    }
+    for (int i = 0; i < n; ++i) {
+        for (int j = 0; j < n; ++j) {
+            for (int k = 0; k < n; ++k) filter[i * n + j] -= input[i * n + k] * output[k * n + j];
+        }
+    }
+    return {n, n, filter.data(), input.data(), output.data(), identity.data()};
+}
+
+std::vector<LinearGaussian> machines_that_remember() {
+    const double c = std::cos(0.7), s = std::sin(0.7);
+    return {with_transition(2, {1, 0, 0, 1}, 0.5),           // two random walks
+            with_transition(2, {1, 1, 0, 1}, 0.6),           // a trend
+            with_transition(2, {c, -s, s, c}, 0.5),          // a cycle
+            with_transition(2, {0.9999, 0.1, 0, 0.5}, 0.5),  // a long memory
+            with_transition(
+                5, {c, -s, 0, 0, 0, s, c, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0.5},
+                0.7)};
+}
+
+}  // namespace
+
+TEST(long_runs_equal_single_steps) {
+    constexpr std::int64_t n_steps = 40'001;  // a number of many binary digits
+    for (const auto& machine : machines_that_remember()) {
+        const auto plain = entropy_production(
+            machine, n_steps, {.precision = Precision::extended, .shortcuts = false}, nullptr);
+        for (const auto precision : precisions) {
+            const auto fast =
+                entropy_production(machine, n_steps, {.precision = precision}, nullptr);
+            CHECK_CLOSE(fast.value, plain.value, 2.0 * 0x1p-53,
+                        fast.rounding_error + plain.rounding_error);
+            if (precision != Precision::double_precision) {
+                CHECK(fast.rounding_error <= 1e-12 * fast.value);
+            }
+        }
+    }
+}
+
+TEST(long_runs_take_few_steps) {
+    constexpr std::int64_t n_steps = 1'000'000'000;
+    for (const auto& machine : machines_that_remember()) {
+        int asked = 0;
+        const entroprod::Watch watch([&] { ++asked; });
+        const auto total = entropy_production(machine, n_steps, {}, nullptr);
+        CHECK(std::isfinite(total.value) && total.value > 0.0);
+        CHECK(asked < 100);
+    }
+}
+
+TEST(long_run_of_an_unstable_machine_says_where_it_overflows) {
+    // The filter is stable, so the backward memory converges while the transition's grows.
+    const auto machine = with_transition(2, {1.01, 0, 0, 0.5}, 0.6);
+    try {
+        entropy_production(machine, 1'000'000'000, {}, nullptr);
+        CHECK(false);
+    } catch (const entroprod::Overflow& error) {
+        // (1.01^k)^2 leaves the range of double after 35,000 steps, and before 40,000.
+        CHECK(std::string(error.what()).find("at step 3") != std::string::npos);
+    }
 }

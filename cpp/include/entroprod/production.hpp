@@ -2,7 +2,8 @@
 //
 // Time is linear in the number of steps, memory O(n^2) beyond the output (per step: times the
 // square root of the number of steps). Once the recursions have converged to rounding level,
-// further steps cost nothing.
+// further steps cost nothing; the total of many steps takes a time that grows with their logarithm
+// as soon as the backward memory has converged, be the transition stable or not.
 #pragma once
 
 #include <cstdint>
