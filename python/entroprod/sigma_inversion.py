@@ -20,6 +20,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import k0e
 
 from entroprod.arrays import FloatArray
 from entroprod.errors import NumericalError
@@ -39,6 +40,8 @@ _NEGLIGIBLE_LOG = -800.0
 _BELOW_ROUNDING_LOG = -40.0
 # Nodes beyond the point where the integrand has fallen so far add nothing.
 _CUT_OFF_LOG = -42.0
+# In units of the distance between the cuts; times its logarithm, below every rounding.
+_NEAR_ZERO = 1e-60
 # Slope of the hyperbola's asymptotes against the imaginary axis: below 1, where a Gaussian
 # integrand would grow along them.
 _BEND = 0.5
@@ -54,9 +57,9 @@ def invert(gaps: FloatArray, x: FloatArray, kind: Kind) -> FloatArray:
     below = x < 0.0
     y = np.abs(x)
     if kind == "pdf":
+        values = _density_of_a_pair(gaps[0], y) if gaps.size == 1 else _values(_Problem(gaps), y)
         with np.errstate(under="ignore"):
-            mirror = np.exp(np.where(below, x, 0.0))
-            return _values(_Problem(gaps), y) * mirror
+            return np.asarray(values * np.exp(np.where(below, x, 0.0)))
     result = np.empty_like(x)
     lower = _values(_Problem(gaps, pole=-1.0, side=1), y[below])
     if kind == "cdf":
@@ -69,6 +72,19 @@ def invert(gaps: FloatArray, x: FloatArray, kind: Kind) -> FloatArray:
     return result
 
 
+def _density_of_a_pair(gap: float, y: FloatArray) -> FloatArray:
+    """Density at y >= 0 of a single pair of weights, a Bessel function: infinite at 0."""
+    sine = 0.5 * np.sqrt(gap)
+    slope = np.sqrt(1.0 + sine**2) / (2.0 * sine)
+    with np.errstate(under="ignore"):
+        return np.asarray(np.exp(-_cut(gap) * y) * k0e(slope * y) / (2.0 * np.pi * sine))
+
+
+def _cut(gap: float) -> float:
+    """Where the cut of a pair begins: 1/w_+ = 1/(exp(2 asinh a) - 1), with g = 4 a^2."""
+    return 1.0 / float(np.expm1(2.0 * np.arcsinh(0.5 * np.sqrt(gap))))
+
+
 def _values(problem: _Problem, y: FloatArray) -> FloatArray:
     """Values of one kind of integral at y >= 0, (B,)."""
     result = np.empty_like(y)
@@ -78,7 +94,9 @@ def _values(problem: _Problem, y: FloatArray) -> FloatArray:
     batch = max(1, _BLOCK // (4 * _FIRST_NODES))
     for start in range(0, open_points.size, batch):
         chosen = open_points[start : start + batch]
-        result[chosen] = problem.integrate(y[chosen])
+        # So near 0 nothing changes, and exp(-s y) would need astronomical s to decay.
+        near = y[chosen] * (1.0 + problem.cut) < _NEAR_ZERO
+        result[chosen] = problem.integrate(np.where(near, 0.0, y[chosen]))
     return result
 
 
@@ -87,9 +105,7 @@ class _Problem:
 
     def __init__(self, gaps: FloatArray, pole: float = 0.0, side: int = 0) -> None:
         self.gaps, self.pole, self.side = gaps, pole, side
-        largest = float(np.max(gaps))
-        # g = 4 a^2 and 1/r = exp(2 asinh a) - 1, which loses no digits for small a.
-        self.cut = 1.0 / float(np.expm1(2.0 * np.arcsinh(0.5 * np.sqrt(largest))))
+        self.cut = _cut(float(np.max(gaps)))
         self.low = pole if side > 0 else -1.0 - self.cut
         self.high = pole if side < 0 else self.cut
 
@@ -102,9 +118,6 @@ class _Problem:
             return settled
         settled = bound < _NEGLIGIBLE_LOG
         result[settled] = 0.0
-        if self.side == 0 and self.gaps.size == 1:
-            result[y == 0.0] = np.inf
-            settled |= y == 0.0
         return settled
 
     def _tail_bound(self, y: FloatArray) -> FloatArray:
@@ -115,7 +128,7 @@ class _Problem:
     def integrate(self, y: FloatArray) -> FloatArray:
         saddle, width = self._saddle(y)
         contour = _Contour(saddle, width)
-        height = self._exponent(saddle[:, None] + 0j, y)[:, 0].real
+        height = self._exponent(saddle[:, None].astype(np.complex128), y)[:, 0].real
         mirror = y if self.pole else np.zeros_like(y)
         end = self._end(contour, y, height)
         n_nodes, step = _FIRST_NODES, end / _FIRST_NODES
@@ -130,9 +143,11 @@ class _Problem:
             odd = step[:, None] * np.arange(1, n_nodes, 2)
             refined = total + self._sum(contour, y, height, odd, np.ones(odd.shape[1]))
             before, now = 2.0 * step * total, step * refined
-            done = np.abs(now - before) <= _CONVERGED * np.abs(now)
+            done = (np.abs(now - before) <= _CONVERGED * now) & (now > 0.0)
             with np.errstate(divide="ignore", under="ignore"):
-                result[active[done]] = np.exp(height[done] - mirror[done] + np.log(now[done] / np.pi))
+                result[active[done]] = np.exp(
+                    height[done] - mirror[done] + np.log(now[done] / np.pi)
+                )
             left = ~done
             if not left.any():
                 return result
@@ -146,7 +161,12 @@ class _Problem:
             contour, total, mirror = contour.at(left), refined[left], mirror[left]
 
     def _sum(
-        self, contour: _Contour, y: FloatArray, height: FloatArray, u: FloatArray, weights: FloatArray
+        self,
+        contour: _Contour,
+        y: FloatArray,
+        height: FloatArray,
+        u: FloatArray,
+        weights: FloatArray,
     ) -> FloatArray:
         """Sum over the nodes u, (B, n), of the imaginary part of the integrand, (B,)."""
         s, slope = contour(u)
