@@ -12,6 +12,7 @@ from oracles import Array, CanonicalForm
 
 # Digits that the quadrature works with, many more than are compared: sums of exponents cancel.
 DIGITS = 40
+QUADRATURE_DIGITS = 20
 
 
 def excess(machine: CanonicalForm, n_steps: int) -> Array:
@@ -79,7 +80,7 @@ def pdf_by_fourier(gaps: Array, x: float) -> float:
     exp(x/2)/pi int_0^inf cos(t x) prod_j (1 + g_j (1/4 + t^2))^(-1/2) dt: needs many gaps, to decay
     before it oscillates.
     """
-    with mpmath.workdps(DIGITS):
+    with mpmath.workdps(QUADRATURE_DIGITS):
         values = [mpmath.mpf(float(gap)) for gap in gaps]
 
         def integrand(t: Any) -> Any:
