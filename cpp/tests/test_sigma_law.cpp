@@ -74,12 +74,12 @@ TEST(one_step_is_its_own_reversal) {
 
 TEST(growth_overflows) {
     const auto machine = machines::with_root(1.5, 2, 2, 3).machine();
-    CHECK(check::throws([&] { sigma_variance(machine, 100'000, {}, nullptr); }));
+    CHECK_THROWS(entroprod::Overflow, sigma_variance(machine, 100'000, {}, nullptr));
 }
 
 TEST(interrupted) {
     const auto machine = machines::random(6, 5, 1).machine();
     const entroprod::Poll stop = [](std::int64_t) { return false; };
     const ProductionOptions every_step{.shortcuts = false};
-    CHECK(check::throws([&] { sigma_variance(machine, 1'000'000'000, every_step, stop); }));
+    CHECK_THROWS(entroprod::Interrupted, sigma_variance(machine, 1'000'000'000, every_step, stop));
 }

@@ -385,8 +385,8 @@ def sigma_law(
     precision : {"auto", "double", "extended"}
         Of mean and variance, as in :func:`entropy_production`.
     max_size : int
-        Largest T m for which the weights are computed. The default takes about a minute, and
-        twice as many rows eight times as long; Ctrl-C has to wait for LAPACK.
+        Largest T m for which the weights are computed. 4,000 rows take about half a minute of one
+        core, twice as many eight times as long; Ctrl-C has to wait for LAPACK.
 
     Returns
     -------
