@@ -13,6 +13,7 @@ from . import (
     bench_linear_gaussian,
     bench_production,
     bench_reversal,
+    bench_sigma_law,
     bench_trajectory,
     report,
 )
@@ -24,6 +25,7 @@ TOPICS: dict[str, Topic] = {
     "production": bench_production.rows,
     "decomposition": bench_decomposition.rows,
     "reversal": bench_reversal.rows,
+    "sigma_law": bench_sigma_law.rows,
     "trajectory": bench_trajectory.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
 }

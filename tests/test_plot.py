@@ -93,6 +93,24 @@ def test_sigma_must_have_been_kept() -> None:
         plot.sigma_histogram(ep.monte_carlo(MACHINE, 5, 100, rng=0))
 
 
+def test_sigma_law_shows_the_density_and_its_mirror_image() -> None:
+    law = ep.sigma_law(MACHINE, 6)
+    figure = law.plot(title="six steps")
+    (axes,) = figure.axes
+    density, mirrored, mean = axes.lines
+    places = np.asarray(density.get_xdata())
+    np.testing.assert_array_equal(density.get_ydata(), law.pdf(places))
+    assert np.asarray(mirrored.get_ydata()) == pytest.approx(law.pdf(-places), rel=1e-9)
+    assert np.asarray(mean.get_xdata())[0] == law.mean
+    assert draw(figure).startswith(b"\x89PNG")
+    # One pair of weights: the density is infinite at 0, which is left out.
+    scalar = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
+    (axes,) = plot.sigma_law(ep.sigma_law(scalar, 6)).axes
+    assert np.all(np.isfinite(axes.lines[0].get_ydata()))
+    with pytest.raises(ep.NumericalError, match="sigma is always 0"):
+        plot.sigma_law(ep.sigma_law(MACHINE, 1))
+
+
 def test_series_rate_shows_all_surrogates() -> None:
     pytest.importorskip("statsmodels")
     from entroprod.series import series_entropy_production

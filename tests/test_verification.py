@@ -287,6 +287,23 @@ def _break_samples(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
     monkeypatch.setattr(trajectory, "monte_carlo", broken)
 
 
+def _break_variance(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = ep.sigma_law
+
+    def broken(*args: Any, **options: Any) -> Any:
+        result = genuine(*args, **options)
+        return replace(result, variance=_off(result.variance))
+
+    monkeypatch.setattr("entroprod.laws.case.sigma_law", broken)
+
+
+def _break_generating_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = ep.SigmaLaw.cumulant_generating_function
+    monkeypatch.setattr(
+        ep.SigmaLaw, "cumulant_generating_function", lambda self, at: _off(genuine(self, at))
+    )
+
+
 def _break_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = LinearGaussian.sample
 
@@ -380,6 +397,9 @@ BREAKINGS: list[tuple[str, str, Breaking]] = [
     ("variance_of_sigma", "two states, two outputs", lambda m: _break_samples(m, 1.5)),
     ("fluctuation_theorem", "detailed balance", lambda m: _break_samples(m, 1.5)),
     ("partial_fluctuation", "two states, two outputs", lambda m: _break_samples(m, 2.0)),
+    ("sigma_variance_is_dense", "two states, two outputs", _break_variance),
+    ("generating_function_is_dense", "two states, two outputs", _break_generating_function),
+    ("sigma_follows_its_law", "two states, two outputs", lambda m: _break_samples(m, 1.5)),
     ("threads_do_not_matter", "two states, two outputs", _break_threads),
     ("round_trips", "two states, two outputs", _break_hash),
 ]

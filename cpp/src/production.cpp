@@ -7,23 +7,18 @@
 #include <vector>
 
 #include "entroprod/matrix.hpp"
+#include "forward.hpp"
+#include "geometric_sum.hpp"
 #include "long_run.hpp"
+#include "precision.hpp"
 #include "recursion.hpp"
 #include "rounding.hpp"
 
 namespace entroprod {
 namespace {
 
-// A relative rounding error that automatic precision accepts.
-constexpr double accepted_error = 1e-12;
-
 // A negative entropy production can only be rounding, and 0 is nearer the truth.
 double nonnegative(Extended value) { return std::max(value.high, 0.0); }
-
-template <class Real>
-Extended half(Real value) {
-    return Extended(0.5) * Extended(value);
-}
 
 template <class Real>
 StepTerms<Real> scaled(const StepTerms<Real>& terms, double factor) {
@@ -133,80 +128,6 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
     return {nonnegative(total), error.nats(n_steps), std::is_same_v<Real, Extended>};
 }
 
-// Runs in double, and again in double-double where the options or the error ask for it.
-template <class Run>
-ProductionValue with_precision(Precision precision, const Run& run) {
-    if (precision != Precision::extended) {
-        const ProductionValue result = run(double{});
-        const bool good = result.rounding_error <= accepted_error * result.value;
-        if (good || precision == Precision::double_precision) return result;
-    }
-    return run(Extended{});
-}
-
-// Forward covariances Pi_1 .. Pi_T, kept at the start of each block of steps until they have
-// converged, and made again block by block.
-template <class Real>
-class ForwardCovariances {
-public:
-    ForwardCovariances(const WhitenedMachine<Real>& machine, std::int64_t n_steps,
-                       std::int64_t block, bool shortcuts)
-        : machine_(machine),
-          block_(block),
-          size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
-          buffer_(static_cast<std::size_t>(block + 1) * size_, Real(0.0)),
-          product_(size_),
-          advance_(production_kernels<Real>().advance_covariance(machine.n_states)) {
-        ConvergenceTest converged(unit_roundoff<Real>, machine.n_states);
-        const std::int64_t n_blocks = (n_steps + block - 1) / block;
-        for (n_kept_ = 0; n_kept_ < n_blocks; ++n_kept_) {
-            const Real* first = buffer_.data();
-            kept_.insert(kept_.end(), first, first + size_);
-            if (fill(converged) && shortcuts) {
-                ++n_kept_;
-                break;
-            }
-            std::copy_n(buffer_.end() - static_cast<std::ptrdiff_t>(size_), size_, buffer_.begin());
-        }
-        limit_.assign(buffer_.end() - static_cast<std::ptrdiff_t>(size_), buffer_.end());
-    }
-
-    bool is_limit(std::int64_t index) const { return index >= n_kept_; }
-    const Real* limit() const { return limit_.data(); }
-
-    // The covariances of one block of times.
-    const Real* block(std::int64_t index) {
-        std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(index * size_), size_,
-                    buffer_.begin());
-        ConvergenceTest unused(unit_roundoff<Real>, machine_.n_states);
-        fill(unused);
-        return buffer_.data();
-    }
-
-private:
-    // Fills the buffer from its first matrix; true once the covariances have converged.
-    bool fill(ConvergenceTest& converged) {
-        bool result = false;
-        for (std::int64_t at = 0; at < block_; at += block_steps) {
-            const int steps = static_cast<int>(std::min<std::int64_t>(block_steps, block_ - at));
-            Real* from = buffer_.data() + static_cast<std::size_t>(at) * size_;
-            Real* to = from + static_cast<std::size_t>(steps) * size_;
-            advance_(machine_, steps, from, product_.data());
-            const double scale = largest(to, size_);
-            result = converged(scale > 0.0 ? largest_difference(to, from, size_) / scale : 0.0);
-            interruption_point(steps * work_per_step<Real>(machine_.n_states, 0));
-        }
-        return result;
-    }
-
-    WhitenedMachine<Real> machine_;
-    std::int64_t block_;
-    std::size_t size_;
-    std::vector<Real> buffer_, product_, kept_, limit_;
-    typename ProductionKernels<Real>::AdvanceCovariance advance_;
-    std::int64_t n_kept_ = 0;
-};
-
 template <class Real>
 void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                   const Poll& poll, double* per_step) {
@@ -245,88 +166,25 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
     }
 }
 
-// Sums sum_j L^j X R^j by doubling: after each round twice as many terms, and L, R squared.
-template <class Real>
-class GeometricSum {
-public:
-    GeometricSum(int n, const Real* left, const Real* right, const Real* first)
-        : n_(n),
-          size_(static_cast<std::size_t>(n) * n),
-          left_(left, left + size_),
-          right_(right, right + size_),
-          sum_(first, first + size_),
-          product_(size_),
-          next_(size_) {
-        while (!add_round()) {
-        }
-    }
-
-    const Real* sum() const { return sum_.data(); }
-    double n_terms() const { return n_terms_; }
-
-private:
-    // True when the sum no longer changes.
-    bool add_round() {
-        multiply(left_, sum_, product_);
-        multiply(product_, right_, next_);
-        const double added = largest(next_.data(), size_);
-        for (std::size_t i = 0; i < size_; ++i) sum_[i] += next_[i];
-        const double scale = largest(sum_.data(), size_);
-        n_terms_ *= 2.0;
-        if (!std::isfinite(scale) || !std::isfinite(added) || n_terms_ > longest) {
-            throw Overflow(static_cast<std::int64_t>(n_terms_));
-        }
-        if (added <= 0.25 * unit_roundoff<Real> * scale) return true;
-        multiply(left_, left_, product_);
-        left_.swap(product_);
-        multiply(right_, right_, product_);
-        right_.swap(product_);
-        return false;
-    }
-
-    void multiply(const std::vector<Real>& a, const std::vector<Real>& b, std::vector<Real>& out) {
-        production_kernels<Real>().multiply(n_, n_, n_, a.data(), b.data(), out.data());
-    }
-
-    // A memory of more steps than this is a unit root to all intents.
-    static constexpr double longest = 0x1p60;
-
-    int n_;
-    std::size_t size_;
-    std::vector<Real> left_, right_, sum_, product_, next_;
-    double n_terms_ = 1.0;
-};
-
 template <class Real>
 ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
     const PollWatch watch(poll);
     const auto view = whitened<Real>(machine);
     const Extent<0> n(view.n_states), m(view.n_outputs);
-    const GeometricSum<Real> gamma(n, view.filter(), view.transition, view.input_emission);
-    const GeometricSum<Real> covariance(n, view.transition, view.transition_t, view.noise);
-
-    // N N^T with N = F Gamma G + G, the noise that drives Omega.
-    const std::size_t size = static_cast<std::size_t>(n) * n;
-    const std::size_t wide = static_cast<std::size_t>(n) * m;
-    std::vector<Real> product(size), driven(wide), driven_t(wide), noise(size, Real(0.0));
-    multiply(n, n, n, view.filter(), gamma.sum(), product.data());
-    multiply(n, n, m, product.data(), view.input, driven.data());
-    for (std::size_t i = 0; i < wide; ++i) driven[i] += view.input[i];
-    transpose(n, m, driven.data(), driven_t.data());
-    add_gram(m, n, driven_t.data(), noise.data());
-    const GeometricSum<Real> omega(n, view.filter(), view.filter_t, noise.data());
+    const FixedPoints<Real> fixed(view);
 
     // From the fixed points one step of the recursion has the rate as its term.
+    const std::size_t size = static_cast<std::size_t>(n) * n;
     std::vector<Real> state(3 * size, Real(0.0));
-    std::copy_n(gamma.sum(), size, state.begin());
-    std::copy_n(omega.sum(), size, state.begin() + static_cast<std::ptrdiff_t>(size));
+    std::copy_n(fixed.gamma.sum(), size, state.begin());
+    std::copy_n(fixed.omega.sum(), size, state.begin() + static_cast<std::ptrdiff_t>(size));
     std::vector<Real> scratch(scratch_size(n, m));
     StepTerms<Real> terms{};
     production_kernels<Real>().advance(n, m)(
-        view, {state.data(), state.data() + size, state.data() + 2 * size}, 1, covariance.sum(), 0,
-        scratch.data(), &terms);
+        view, {state.data(), state.data() + size, state.data() + 2 * size}, 1,
+        fixed.covariance.sum(), 0, scratch.data(), &terms);
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
-    const double memory_length = std::max({gamma.n_terms(), covariance.n_terms(), omega.n_terms()});
+    const double memory_length = fixed.memory_length();
     error.add(terms, 1, memory_length / block_steps);
     const Extended rate = half(terms.excess);
     if (!std::isfinite(rate.high)) throw Overflow(static_cast<std::int64_t>(memory_length));

@@ -17,6 +17,7 @@ from entroprod.production import (
 )
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
+from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
 from entroprod.trajectory import (
     MonteCarlo,
@@ -34,6 +35,7 @@ __all__ = [
     "MonteCarlo",
     "NumericalError",
     "SeriesEntropyProduction",
+    "SigmaLaw",
     "StateSpace",
     "StochasticEntropyProduction",
     "Verification",
@@ -48,6 +50,8 @@ __all__ = [
     "monte_carlo",
     "reversal_norm_squared",
     "series_entropy_production",
+    "sigma_law",
+    "sigma_variance_rate",
     "stochastic_entropy_production",
     "verify",
 ]

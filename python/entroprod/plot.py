@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import entroprod as ep
     from entroprod.series import SeriesEntropyProduction
 
-__all__ = ["curve", "decomposition", "per_step", "series_rate", "sigma_histogram"]
+__all__ = ["curve", "decomposition", "per_step", "series_rate", "sigma_histogram", "sigma_law"]
 
 # Okabe and Ito's palette: told apart with any common form of colour blindness, and in print.
 BLUE = "#0072B2"
@@ -306,6 +306,70 @@ def series_rate(
     axes.set_xlim(left=min(0.0, float(edges[0])))
     axes.set_xlabel("entropy production rate (nats per step)")
     axes.set_ylabel("number of surrogates")
+    return tidy(axes, title, legend=True)
+
+
+def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Plot the exact density of sigma, and the density times e^-sigma, which is its mirror image.
+
+    The machine is its own reverse, so the detailed fluctuation theorem
+    p(-sigma) = e^-sigma p(sigma) holds. P(sigma < 0) is shaded.
+
+    Parameters
+    ----------
+    law : SigmaLaw
+        Not of a sigma that is always 0.
+    title : str
+        Written above the axes.
+    axes : matplotlib Axes, optional
+        Where to draw; a new figure is made if not given.
+
+    Raises
+    ------
+    NumericalError
+        sigma is always 0 and has no density.
+
+    Examples
+    --------
+    >>> import entroprod as ep
+    >>> from entroprod import plot
+    >>> rotation = ep.LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], [[1, 0], [0, 1]])
+    >>> figure = plot.sigma_law(ep.sigma_law(rotation, 20))
+    >>> figure.axes[0].get_ylabel()
+    'probability density (1/nats)'
+    """
+    spread = law.standard_deviation
+    # All but a thousandth of each tail, with 0 in view, which is left out: the density of a single
+    # pair of weights is infinite there.
+    ends = law.ppf([1e-3, 0.999]) if spread else np.array([-1.0, 1.0])
+    reach = np.linspace(min(ends[0], -0.2 * spread), ends[1], 201)
+    sigma = reach[np.abs(reach) > 1e-9 * spread]
+    density = law.pdf(sigma)
+    axes = _axes_or_new(axes)
+    below = sigma < 0
+    axes.fill_between(
+        sigma[below],
+        density[below],
+        color=SKY,
+        alpha=0.6,
+        linewidth=0,
+        label=rf"$P(\sigma<0)$ = {law.probability_negative:.3g}",
+    )
+    axes.plot(sigma, density, color=BLUE, linewidth=1.8, label=r"$p(\sigma)$")
+    axes.plot(
+        sigma,
+        density * np.exp(-sigma),
+        color=VERMILION,
+        linewidth=1.4,
+        linestyle=(0, (4, 3)),
+        label=r"$p(\sigma)\,e^{-\sigma} = p(-\sigma)$",
+    )
+    axes.axvline(
+        law.mean, color=INK, linewidth=1.2, linestyle="--", label=f"mean {law.mean:.3g} nats"
+    )
+    axes.set_xlabel(r"entropy production of a path $\sigma$ (nats)")
+    axes.set_ylabel("probability density (1/nats)")
+    axes.set_ylim(bottom=0)
     return tidy(axes, title, legend=True)
 
 

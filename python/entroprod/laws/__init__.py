@@ -42,6 +42,11 @@ from entroprod.laws.reversal_laws import (
     rows_of_reversal,
     trace_of_reversal,
 )
+from entroprod.laws.sigma_laws import (
+    generating_function_is_dense,
+    sigma_follows_its_law,
+    sigma_variance_is_dense,
+)
 from entroprod.laws.trajectory_laws import (
     log_prob_is_dense,
     sigma_is_a_difference,
@@ -77,6 +82,9 @@ LAWS: tuple[Law, ...] = (
     variance_of_sigma,
     fluctuation_theorem,
     partial_fluctuation,
+    sigma_variance_is_dense,
+    generating_function_is_dense,
+    sigma_follows_its_law,
     threads_do_not_matter,
     round_trips,
 )

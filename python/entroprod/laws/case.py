@@ -30,6 +30,7 @@ from entroprod.errors import NumericalError
 from entroprod.laws.law import ONE_NAT, NotApplicable
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import EntropyProduction
+from entroprod.sigma_law import SigmaLaw, sigma_law
 from entroprod.trajectory import MonteCarlo
 
 Array = npt.NDArray[np.float64]
@@ -192,6 +193,11 @@ class Case:
                 f"needs the dense matrix of {self.size} rows, more than {DENSE_LIMIT}; "
                 f"n_steps <= {max(1, DENSE_LIMIT // self.machine.n_outputs)} would test it"
             )
+
+    @cached_property
+    def sigma_law(self) -> SigmaLaw:
+        """The exact law of sigma as the library computes it."""
+        return sigma_law(self.machine, self.n_steps, max_size=DENSE_LIMIT)
 
     # ------------------------------------------------------------------ paths
 

@@ -193,6 +193,23 @@ def check_partial_fluctuation(
     return check_law("partial_fluctuation", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
 
 
+def check_sigma_variance(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """Var sigma in linear time is |R R^T - I|^2 / 2."""
+    return check_law("sigma_variance_is_dense", machine, n_steps=n_steps)
+
+
+def check_generating_function(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:
+    """ln E[exp(-l sigma)] of the exact law is that of the dense determinant."""
+    return check_law("generating_function_is_dense", machine, n_steps=n_steps)
+
+
+def check_sigma_follows_its_law(
+    machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
+) -> LawResult:
+    """The distribution of sampled sigma is the exact one within its bound."""
+    return check_law("sigma_follows_its_law", machine, n_steps=n_steps, n_paths=n_paths, seed=seed)
+
+
 def check_threads(
     machine: LinearGaussian, *, n_steps: int = N_STEPS, n_paths: int = N_PATHS, seed: int = SEED
 ) -> LawResult:
