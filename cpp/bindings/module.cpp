@@ -9,5 +9,6 @@ PYBIND11_MODULE(_core, module) {
     bind_linear_gaussian(module);
     bind_production(module);
     bind_reversal(module);
+    bind_time_varying(module);
     bind_trajectory(module);
 }

@@ -8,4 +8,5 @@ void bind_decomposition(pybind11::module_& module);
 void bind_linear_gaussian(pybind11::module_& module);
 void bind_production(pybind11::module_& module);
 void bind_reversal(pybind11::module_& module);
+void bind_time_varying(pybind11::module_& module);
 void bind_trajectory(pybind11::module_& module);

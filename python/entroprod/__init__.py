@@ -18,6 +18,7 @@ from entroprod.production import (
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.state_space import StateSpace
+from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import (
     MonteCarlo,
     StochasticEntropyProduction,
@@ -36,6 +37,7 @@ __all__ = [
     "SeriesEntropyProduction",
     "StateSpace",
     "StochasticEntropyProduction",
+    "TimeVaryingLinearGaussian",
     "Verification",
     "entropy_production",
     "entropy_production_curve",

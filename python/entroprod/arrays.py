@@ -23,11 +23,13 @@ _LARGEST_COUNT = 2**53
 _SLACK_OF_PRODUCTS = 16.0
 
 
-def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> FloatArray:
+def as_float_array(
+    value: ArrayLike, name: str, ndim: int | tuple[int, ...], *, missing: bool = False
+) -> FloatArray:
     """Finite float64 array in C order, a view of ``value`` where possible.
 
     Takes whatever has ``__array__`` or DLPack. Integers and booleans of any kind are converted;
-    complex numbers, objects and strings are refused.
+    complex numbers, objects and strings are refused. With ``missing``, NaN is let through.
     """
     wanted = (ndim,) if isinstance(ndim, int) else ndim
     try:
@@ -50,8 +52,11 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
     # A float wider than float64 may overflow to infinity, which the next check names.
     with np.errstate(over="ignore"):
         array = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
-    if not np.isfinite(array).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    finite = np.isfinite(array)
+    if missing and not finite.all():
+        finite |= np.isnan(array)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
         msg = f"{name} must be finite, got {array[index]} at index {index}"
         raise ValueError(msg)
     return array
