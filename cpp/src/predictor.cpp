@@ -20,9 +20,11 @@ void make_symmetric(int size, double* a) {
     }
 }
 
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
 // S = L L^T; false where S isn't finite, or its correlation matrix is singular at rounding level.
 bool factor(int m, const double* s, double* lower) {
-    const double smallest = m * std::numeric_limits<double>::epsilon();
+    const double smallest = m * epsilon;
     for (int j = 0; j < m; ++j) {
         for (int i = j; i < m; ++i) {
             double rest = s[i * m + j];
@@ -59,6 +61,7 @@ public:
           n_(model.n_states),
           m_(model.n_outputs),
           cov_(initial_cov, initial_cov + static_cast<std::size_t>(n_) * n_),
+          unread_(size(n_, n_), 0.0),
           seen_(size(m_, n_)),
           transposed_(size(n_, n_ > m_ ? n_ : m_)),
           product_(size(n_, n_ > m_ ? n_ : m_)),
@@ -74,13 +77,16 @@ public:
         multiply(m, n, m, seen_.data(), transposed_.data(), s);
         for (int i = 0; i < m_ * m_; ++i) s[i] += r[i];
         make_symmetric(m_, s);
-        if (!factor(m_, s, lower_.data())) return false;
+        if (is_rounding(c, s) || !factor(m_, s, lower_.data())) return false;
         // G = A P C^T S^-1, F = A - G C
         transpose(m, n, seen_.data(), transposed_.data());
         multiply(n, n, m, a, transposed_.data(), g);
         for (int i = 0; i < n_; ++i) divide(m_, lower_.data(), g + i * m_);
         multiply(n, m, n, g, c, f);
         for (int i = 0; i < n_ * n_; ++i) f[i] = a[i] - f[i];
+        multiply(n, n, n, a, cov_.data(), product_.data());
+        transpose(n, n, a, transposed_.data());
+        multiply(n, n, n, product_.data(), transposed_.data(), unread_.data());
         // P = F P F^T + G R G^T + Q (Joseph): a sum of squares, whatever rounding does to G.
         multiply(n, n, n, f, cov_.data(), product_.data());
         transpose(n, n, f, transposed_.data());
@@ -94,11 +100,30 @@ public:
     }
 
 private:
+    // Whether a variance of S is no more than what rounding of F = A - G C, squared, leaves of the
+    // part of C A P A^T C^T that has been subtracted: all noise is gone.
+    bool is_rounding(const double* c, const double* s) const {
+        const double relative = 4.0 * n_ * epsilon;
+        for (int k = 0; k < m_; ++k) {
+            double variance = 0.0;
+            for (int i = 0; i < n_; ++i) {
+                for (int j = 0; j < n_; ++j) {
+                    variance += c[k * n_ + i] * unread_[static_cast<std::size_t>(i * n_ + j)] *
+                                c[k * n_ + j];
+                }
+            }
+            if (s[k * m_ + k] <= relative * relative * variance) return true;
+        }
+        return false;
+    }
+
     static std::size_t size(int rows, int cols) { return static_cast<std::size_t>(rows) * cols; }
 
     const StateSpaceSteps& model_;
     int n_, m_;
-    std::vector<double> cov_, seen_, transposed_, product_, lower_;
+    // P_t, and A P A^T of the step before.
+    std::vector<double> cov_, unread_;
+    std::vector<double> seen_, transposed_, product_, lower_;
 };
 
 }  // namespace

@@ -372,7 +372,7 @@ class TimeVaryingLinearGaussian:
         >>> gain = [[[0.9]], [[0.6]], [[0.5]]]
         >>> machine = ep.TimeVaryingLinearGaussian([[0.4]], gain, [[1.0]], [[2.0]])
         >>> machine.log_prob([[1.0], [float("nan")], [0.5]]).round(6)
-        array([-1.515512,  0.      , -1.65612 ])
+        array([-1.515512,  0.      , -1.448666])
         """
         read = as_sequences(sequences, self.n_outputs, self.n_steps)
         result = log_densities(

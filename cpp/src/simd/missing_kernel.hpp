@@ -114,14 +114,15 @@ ENTROPROD_INLINE double uncertain_step(Extent<N> n, Extent<M> m, const StepParam
     }
     make_lower(observed + n, cols, scratch.array, scratch.reflector);
 
-    double log_prob = -0.5 * observed * std::log(2.0 * std::numbers::pi);
+    const double half_log_two_pi = 0.5 * std::log(2.0 * std::numbers::pi);
+    double log_prob = 0.0;
     for (int i = 0; i < observed; ++i) {
         const double* row = scratch.array + i * cols;
         double white = scratch.innovation[i];
         for (int j = 0; j < i; ++j) white -= row[j] * scratch.innovation[j];
         white /= row[i];
         scratch.innovation[i] = white;
-        log_prob -= std::log(std::abs(row[i])) + 0.5 * white * white;
+        log_prob -= half_log_two_pi + std::log(std::abs(row[i])) + 0.5 * white * white;
     }
     multiply(n, n, Extent<1>(1), f, memory, scratch.next);
     multiply_into<true>(n, m, Extent<1>(1), g, scratch.predicted, scratch.next);
