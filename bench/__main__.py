@@ -13,6 +13,7 @@ from . import (
     bench_linear_gaussian,
     bench_production,
     bench_reversal,
+    bench_time_varying,
     bench_trajectory,
     report,
 )
@@ -25,6 +26,7 @@ TOPICS: dict[str, Topic] = {
     "decomposition": bench_decomposition.rows,
     "reversal": bench_reversal.rows,
     "trajectory": bench_trajectory.rows,
+    "time_varying": bench_time_varying.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
 }
 

@@ -34,10 +34,13 @@ def steps_of(machine: Any, n_steps: int) -> Steps:
         wide = np.asarray(matrix, np.longdouble)
         return wide[:n_steps] if wide.ndim == 3 else np.repeat(wide[None], n_steps, axis=0)
 
-    names = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
     mean = getattr(machine, "initial_mean", np.zeros(machine.n_states))
     return Steps(
-        *(spread(getattr(machine, name)) for name in names), np.asarray(mean, np.longdouble)
+        spread(machine.state_matrix),
+        spread(machine.input_matrix),
+        spread(machine.output_matrix),
+        spread(machine.innovation_cov),
+        np.asarray(mean, np.longdouble),
     )
 
 
@@ -71,7 +74,8 @@ def in_order_of_reading(steps: Steps, *, backward: bool) -> Steps:
     """The machine whose first step reads the observation that comes first in that direction."""
     if not backward:
         return steps
-    return Steps(*(matrices[::-1] for matrices in steps[:4]), steps.mean)
+    state, inputs, output, cov = (matrices[::-1] for matrices in steps[:4])
+    return Steps(state, inputs, output, cov, steps.mean)
 
 
 def log_prob(machine: Any, sequence: Array, *, backward: bool = False) -> Array:

@@ -387,8 +387,8 @@ class TimeVaryingLinearGaussian:
             f"n_outputs={self.n_outputs})"
         )
 
-    def _matrices(self) -> tuple[FloatArray, ...]:
-        return tuple(getattr(self, name) for name in _MATRICES)
+    def _matrices(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        return self.state_matrix, self.input_matrix, self.output_matrix, self.innovation_cov
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TimeVaryingLinearGaussian):
