@@ -1,6 +1,8 @@
 #include "entroprod/missing.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -17,7 +19,8 @@ using Dynamic = Extent<0>;
 // Lambda = C^T S^-1 C + F^T Lambda' F with the parameters of the step read next.
 class Information {
 public:
-    Information(const TimeVaryingMachine& machine, std::int64_t n_steps, Direction direction)
+    Information(const TimeVaryingMachine& machine, std::int64_t n_steps, Direction direction,
+                TaskPoll& task_poll)
         : parameters_(machine.parameters()),
           n_(machine.n_states()),
           size_(static_cast<std::size_t>(n_) * n_),
@@ -25,7 +28,7 @@ public:
           product_(size_),
           filter_t_(size_) {
         if (machine.is_constant()) {
-            settle(n_steps);
+            settle(n_steps, task_poll);
             return;
         }
         values_.assign(static_cast<std::size_t>(n_steps) * size_, 0.0);
@@ -34,6 +37,7 @@ public:
         for (std::int64_t k = 1; k < n_steps; ++k) {
             const std::int64_t next = last + towards * (k - 1);
             step(next, at(next), at(next + towards));
+            task_poll.between_blocks(0);
         }
     }
 
@@ -45,13 +49,19 @@ private:
     double* at(std::int64_t t) { return values_.data() + static_cast<std::size_t>(t) * size_; }
 
     // Of a constant machine, before the first step: an upper bound for all later ones.
-    void settle(std::int64_t n_steps) {
+    void settle(std::int64_t n_steps, TaskPoll& task_poll) {
         values_.assign(size_, 0.0);
         std::vector<double> next(size_);
         for (std::int64_t k = 0; k < n_steps; ++k) {
             step(0, values_.data(), next.data());
             values_.swap(next);
-            if (values_ == next) break;
+            double largest = 0.0, change = 0.0;
+            for (std::size_t i = 0; i < size_; ++i) {
+                largest = std::max(largest, std::abs(values_[i]));
+                change = std::max(change, std::abs(values_[i] - next[i]));
+            }
+            if (change <= std::numeric_limits<double>::epsilon() * largest) break;
+            task_poll.between_blocks(0);
         }
     }
 
@@ -95,7 +105,9 @@ void log_prob_missing(const TimeVaryingMachine& machine, Batch batch, const doub
     const std::int64_t m = machine.n_outputs();
     const std::int64_t block = block_of_steps(step_work(machine));
     const std::int64_t n_blocks = (batch.n_steps + block - 1) / block;
-    const Information information(machine, batch.n_steps, direction);
+    const std::int64_t task_size = task_of_paths(step_work(machine), batch.n_steps);
+    TaskPoll task_poll(poll, task_size, batch.n_paths);
+    const Information information(machine, batch.n_steps, direction, task_poll);
     const auto filter =
         kernels().time_varying.filter_missing(machine.n_states(), static_cast<int>(m));
     const auto work = [&](Room& room, std::int64_t path, auto between_blocks) {
@@ -120,11 +132,9 @@ void log_prob_missing(const TimeVaryingMachine& machine, Batch batch, const doub
         }
         if (out.total != nullptr) out.total[path] = total;
     };
-    const std::int64_t task_size = task_of_paths(step_work(machine), batch.n_steps);
     const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
     n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
     std::vector<std::unique_ptr<Room>> rooms(static_cast<std::size_t>(n_threads));
-    TaskPoll task_poll(poll, task_size, batch.n_paths);
     parallel_for(
         n_tasks, n_threads,
         [&](std::int64_t task, int worker) {

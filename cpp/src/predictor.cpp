@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "entroprod/matrix.hpp"
+#include "path_tasks.hpp"
 
 namespace entroprod {
 namespace {
@@ -130,13 +131,11 @@ private:
 
 std::int64_t predict_exactly(const StateSpaceSteps& model, const double* initial_cov,
                              std::int64_t n_steps, const Poll& poll, const PredictorArrays& out) {
-    constexpr std::int64_t steps_between_polls = 1024;
     const std::int64_t n = model.n_states, m = model.n_outputs;
     Predictor predictor(model, initial_cov);
+    TaskPoll watch(poll, 1, n_steps);
     for (std::int64_t t = 0; t < n_steps; ++t) {
-        if (t % steps_between_polls == steps_between_polls - 1 && poll && !poll(t)) {
-            throw Interrupted();
-        }
+        watch.between_blocks(0);
         if (!predictor.step(t, out.state_matrix + t * n * n, out.input_matrix + t * n * m,
                             out.innovation_cov + t * m * m)) {
             return t;

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod import _core
 from entroprod.arrays import FloatArray, as_float_array, require_memory
 
 
@@ -78,22 +77,3 @@ def score(sequences: Sequences, complete: Scorer, missing: Scorer) -> FloatArray
     result[incomplete] = some
     result[~incomplete] = complete(paths[~incomplete])
     return result
-
-
-def log_densities(
-    kernel: _core.TimeVaryingMachine,
-    sequences: Sequences,
-    n_threads: int,
-    *,
-    backward: bool,
-    per_step: bool,
-) -> FloatArray:
-    """Nats, (N, T) per step in the order of time or (N,) in total.
-
-    Backward, the machine reads each path from its end, at time t with its parameters of time t.
-    """
-    return score(
-        sequences,
-        lambda y: _core.time_varying_log_prob(kernel, y, backward, per_step, n_threads),
-        lambda y: _core.missing_log_prob(kernel, y, backward, per_step, n_threads),
-    )

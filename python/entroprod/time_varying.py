@@ -25,7 +25,7 @@ from entroprod.arrays import (
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.progress import Progress, reporting
-from entroprod.sequences import as_sequences, log_densities, require_steps
+from entroprod.sequences import Sequences, as_sequences, require_steps, score
 from entroprod.stability import marginal_eigenvalue, readable
 from entroprod.step_arrays import (
     as_step_covariances,
@@ -375,10 +375,8 @@ class TimeVaryingLinearGaussian:
         array([-1.515512,  0.      , -1.448666])
         """
         read = as_sequences(sequences, self.n_outputs, self.n_steps)
-        result = log_densities(
-            self._kernel, read, as_thread_count(n_threads), backward=False, per_step=True
-        )
-        require_finite_density(result)
+        threads = as_thread_count(n_threads)
+        result = log_densities(self, read, threads, backward=False, per_step=True)
         return result[0] if read.single else result
 
     def __repr__(self) -> str:
@@ -462,16 +460,6 @@ def _refuse_step(innovation_cov: FloatArray, index: int) -> None:
     raise NumericalError(msg)
 
 
-def require_finite_density(values: FloatArray) -> None:
-    """Refuse log-densities that have overflowed."""
-    if not np.isfinite(values).all():
-        msg = (
-            "the log-density overflows: sequences are too large, or the machine's filter "
-            "F_t is unstable, or its transition F_t + G_t C_t where observations are missing"
-        )
-        raise NumericalError(msg)
-
-
 Machine = LinearGaussian | TimeVaryingLinearGaussian
 
 
@@ -517,3 +505,33 @@ def require_length(machine: Machine, name: str, n_steps: int) -> None:
 def step_kernel(machine: Machine) -> _core.TimeVaryingMachine:
     """What the core needs of a machine step by step."""
     return machine._step_kernel if isinstance(machine, LinearGaussian) else machine._kernel
+
+
+def log_densities(
+    machine: Machine, sequences: Sequences, n_threads: int, *, backward: bool, per_step: bool
+) -> FloatArray:
+    """Nats, (N, T) per step in the order of time or (N,) in total.
+
+    Backward, the machine reads each path from its end, at time t with its parameters of time t.
+    """
+    kernel = step_kernel(machine)
+
+    def missing(paths: FloatArray) -> FloatArray:
+        if any(matrix.ndim == 3 for matrix in machine._matrices()):
+            # What the observations to come tell about the memory, a matrix for every step.
+            size = paths.shape[1] * machine.n_states**2
+            require_memory(8 * size, "sequences", f"gaps in {paths.shape[1]} steps")
+        return _core.missing_log_prob(kernel, paths, backward, per_step, n_threads)
+
+    result = score(
+        sequences,
+        lambda paths: _core.time_varying_log_prob(kernel, paths, backward, per_step, n_threads),
+        missing,
+    )
+    if not np.isfinite(result).all():
+        msg = (
+            "the log-density overflows: sequences are too large, or the machine's filter "
+            "F_t is unstable, or its transition F_t + G_t C_t where observations are missing"
+        )
+        raise NumericalError(msg)
+    return result

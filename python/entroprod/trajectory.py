@@ -21,11 +21,11 @@ from entroprod.arrays import (
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.progress import Progress, reporting
-from entroprod.sequences import as_sequences, log_densities
+from entroprod.sequences import as_sequences
 from entroprod.time_varying import (
     Machine,
     backward_machine,
-    require_finite_density,
+    log_densities,
     require_length,
     step_kernel,
 )
@@ -201,11 +201,9 @@ def stochastic_entropy_production(
     require_length(machine, "machine", n_steps)
     require_length(other, "backward", n_steps)
     ahead, back = (
-        log_densities(step_kernel(one), read, threads, backward=reverse, per_step=False)
+        log_densities(one, read, threads, backward=reverse, per_step=False)
         for one, reverse in ((machine, False), (other, True))
     )
-    require_finite_density(ahead)
-    require_finite_density(back)
     return StochasticEntropyProduction(ahead - back, ahead, back, n_steps)
 
 

@@ -51,7 +51,7 @@ private:
 // In all of these, batch.n_steps is at most the machine's. With the same key and path, a constant
 // machine's samples are those of trajectory.hpp up to rounding.
 
-// y (n_paths, n_steps, m): paths number first_path and on.
+// y (n_paths, n_steps, m).
 void sample(const TimeVaryingMachine& machine, Batch batch, std::uint64_t key, int n_threads,
             const Poll& poll, double* y);
 
