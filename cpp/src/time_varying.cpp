@@ -39,7 +39,7 @@ public:
     explicit Reader(const TimeVaryingMachine& machine)
         : parameters_(machine.parameters()),
           n_(machine.n_states()),
-          lanes_(kernels().trajectory.lanes),
+          lanes_(kernels().time_varying.lanes),
           memory_(static_cast<std::size_t>(n_) * lanes_),
           squares_(static_cast<std::size_t>(lanes_)),
           scratch_(2 * (static_cast<std::size_t>(n_) + machine.n_outputs()) * lanes_),
@@ -81,7 +81,7 @@ public:
     // Room for one step more, since normals come in pairs.
     Steps(int n_outputs, std::int64_t n_steps)
         : m_(n_outputs),
-          lanes_(kernels().trajectory.lanes),
+          lanes_(kernels().time_varying.lanes),
           values_(static_cast<std::size_t>(n_steps + 1) * m_ * lanes_) {}
 
     double* at(std::int64_t step) const { return values_.get() + step * m_ * lanes_; }
@@ -89,9 +89,9 @@ public:
     // Innovations of steps first_step .. + n_steps, put at step `to`.
     void draw(std::uint64_t key, std::int64_t first_path, std::int64_t first_step,
               std::int64_t n_steps, std::int64_t to = 0) {
-        kernels().trajectory.draw_normals(key, static_cast<std::uint64_t>(first_path),
-                                          static_cast<std::uint64_t>(first_step) * m_, n_steps * m_,
-                                          at(to));
+        kernels().time_varying.draw_normals(key, static_cast<std::uint64_t>(first_path),
+                                            static_cast<std::uint64_t>(first_step) * m_,
+                                            n_steps * m_, at(to));
     }
 
     // Steps first_step .. + n_steps of `count` paths from y (count, T, m), or into it.
@@ -128,7 +128,7 @@ void for_each_group(double work_per_step, Batch batch, int n_threads, const Poll
                     const MakeRoom& make_room, const Work& work, const TaskDone& task_done) {
     const std::int64_t task_size = task_of_paths(work_per_step, batch.n_steps);
     const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
-    const std::int64_t lanes = kernels().trajectory.lanes;
+    const std::int64_t lanes = kernels().time_varying.lanes;
     n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
     std::vector<decltype(make_room())> rooms(static_cast<std::size_t>(n_threads));
     TaskPoll task_poll(poll, task_size, batch.n_paths);
@@ -240,7 +240,7 @@ void log_prob(const TimeVaryingMachine& machine, Batch batch, const double* y, D
     const std::int64_t path_size = batch.n_steps * machine.n_outputs();
     const std::int64_t block = block_of_steps(step_work(machine));
     const std::int64_t n_blocks = (batch.n_steps + block - 1) / block;
-    const std::int64_t lanes = kernels().trajectory.lanes;
+    const std::int64_t lanes = kernels().time_varying.lanes;
     const StepMatrices& normalisation = machine.parameters().normalisation;
     const double constant = sum_over_steps(normalisation, batch.n_steps);
     const auto make_room = [&] {
@@ -323,7 +323,7 @@ SigmaMoments monte_carlo(const TimeVaryingMachine& forward, const TimeVaryingMac
 }
 
 double pair_monte_carlo_memory(const TimeVaryingMachine& forward, Batch batch, int n_threads) {
-    const double step = static_cast<double>(kernels().trajectory.lanes) * forward.n_outputs();
+    const double step = static_cast<double>(kernels().time_varying.lanes) * forward.n_outputs();
     const double tasks = static_cast<double>(batch.n_paths) /
                          static_cast<double>(task_of_paths(step_work(forward), batch.n_steps));
     return sizeof(double) * step * n_threads * (static_cast<double>(batch.n_steps) + 1.0) +

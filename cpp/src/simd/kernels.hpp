@@ -111,6 +111,8 @@ struct TimeVaryingKernels {
                                    std::int64_t n_steps, int direction, const double* y,
                                    const StepMatrices& information, UncertainMemory& state,
                                    double* scratch, double* log_prob);
+    int lanes;  // need not be those of TrajectoryKernels
+    TrajectoryKernels::DrawNormals draw_normals;
     Generate (*generate)(int n, int m);  // the variants for a machine of this size
     Filter (*filter)(int n, int m);
     FilterMissing (*filter_missing)(int n, int m);

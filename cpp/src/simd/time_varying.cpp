@@ -26,7 +26,8 @@ struct FilterMissing {
 }  // namespace
 
 TimeVaryingKernels time_varying() {
-    return {pick<GenerateStepwise>, pick<FilterStepwise>, pick<FilterMissing>};
+    return {pack_lanes, draw_normals, pick<GenerateStepwise>, pick<FilterStepwise>,
+            pick<FilterMissing>};
 }
 
 }  // namespace ENTROPROD_ISA
