@@ -14,6 +14,7 @@ from . import (
     bench_production,
     bench_reversal,
     bench_sigma_law,
+    bench_time_varying,
     bench_trajectory,
     report,
 )
@@ -27,6 +28,7 @@ TOPICS: dict[str, Topic] = {
     "reversal": bench_reversal.rows,
     "sigma_law": bench_sigma_law.rows,
     "trajectory": bench_trajectory.rows,
+    "time_varying": bench_time_varying.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
 }
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 import entroprod as ep
+
+FloatArray = npt.NDArray[np.float64]
 
 TRANSITION = np.array([[0.8, 0.3], [0.0, 0.5]])
 EMISSION = np.array([[1.0, 0.5], [0.0, 1.0]])
@@ -27,3 +30,14 @@ def large(n_states: int, n_outputs: int) -> ep.LinearGaussian:
         output_matrix=scale * rng.normal(size=(n_outputs, n_states)),
         innovation_cov=np.eye(n_outputs),
     )
+
+
+StateSpaceMatrices = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+
+
+def filter_of_four_states() -> tuple[ep.LinearGaussian, StateSpaceMatrices]:
+    """The Kalman filter of a stable model with four states and two outputs, and the model."""
+    rng = np.random.default_rng(1)
+    transition = 0.35 * rng.normal(size=(4, 4)) + 0.3 * np.eye(4)
+    model = (transition, rng.normal(size=(2, 4)), np.eye(4), np.eye(2))
+    return ep.LinearGaussian.from_state_space(*model), model

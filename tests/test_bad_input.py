@@ -310,7 +310,7 @@ def test_rng_is_keyword_only(machine: LinearGaussian) -> None:
     with pytest.raises(TypeError):
         machine.sample(5, 3, 0)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        ep.monte_carlo(machine, 5, 3, 0)  # type: ignore[call-arg]
+        ep.monte_carlo(machine, 5, 3, 0)  # type: ignore[call-arg, arg-type]
 
 
 @pytest.mark.parametrize("precision", ["quad", "", None, 64])

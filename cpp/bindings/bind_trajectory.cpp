@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/arrays.hpp"
+#include "bindings/moments.hpp"
 #include "bindings/topics.hpp"
 #include "entroprod/trajectory.hpp"
 
@@ -16,14 +17,6 @@ Batch batch_of(const LinearGaussian& machine, const bindings::Array& y) {
         throw std::invalid_argument("wrong shape: y");
     }
     return {y.shape(0), y.shape(1)};
-}
-
-py::dict as_dict(const SigmaMoments& moments) {
-    using namespace py::literals;
-    return py::dict("count"_a = moments.count, "mean"_a = moments.mean,
-                    "sum_of_squares"_a = moments.sum_of_squares, "minimum"_a = moments.minimum,
-                    "maximum"_a = moments.maximum, "log_scale"_a = moments.log_scale,
-                    "weight_sum"_a = moments.weight_sum, "square_sum"_a = moments.square_sum);
 }
 
 }  // namespace
@@ -65,7 +58,7 @@ void bind_trajectory(py::module_& module) {
                                  const py::object& progress, std::optional<bindings::Array> sigma) {
         if (sigma) bindings::require_shape(*sigma, {n_paths}, "sigma");
         double* out = sigma ? sigma->mutable_data() : nullptr;
-        return as_dict(bindings::without_gil(progress, [&](const Poll& poll) {
+        return bindings::as_dict(bindings::without_gil(progress, [&](const Poll& poll) {
             return monte_carlo(machine, {n_paths, n_steps}, key, n_threads, poll, out);
         }));
     });

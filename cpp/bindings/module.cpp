@@ -10,5 +10,6 @@ PYBIND11_MODULE(_core, module) {
     bind_production(module);
     bind_reversal(module);
     bind_sigma_law(module);
+    bind_time_varying(module);
     bind_trajectory(module);
 }

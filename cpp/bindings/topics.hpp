@@ -9,4 +9,5 @@ void bind_linear_gaussian(pybind11::module_& module);
 void bind_production(pybind11::module_& module);
 void bind_reversal(pybind11::module_& module);
 void bind_sigma_law(pybind11::module_& module);
+void bind_time_varying(pybind11::module_& module);
 void bind_trajectory(pybind11::module_& module);

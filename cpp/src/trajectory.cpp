@@ -173,6 +173,8 @@ double normalisation(const LinearGaussian& machine) {
     return 0.5 * (machine.n_outputs() * std::log(2.0 * std::numbers::pi) + machine.log_det());
 }
 
+}  // namespace
+
 SigmaMoments moments_of(const double* sigma, std::int64_t count) {
     SigmaMoments result;
     result.count = count;
@@ -191,8 +193,6 @@ SigmaMoments moments_of(const double* sigma, std::int64_t count) {
     }
     return result;
 }
-
-}  // namespace
 
 void SigmaMoments::merge(const SigmaMoments& other) {
     if (other.count == 0) return;

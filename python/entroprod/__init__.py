@@ -19,6 +19,7 @@ from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
+from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import (
     MonteCarlo,
     StochasticEntropyProduction,
@@ -38,6 +39,7 @@ __all__ = [
     "SigmaLaw",
     "StateSpace",
     "StochasticEntropyProduction",
+    "TimeVaryingLinearGaussian",
     "Verification",
     "entropy_production",
     "entropy_production_curve",

@@ -21,6 +21,18 @@ class LinearGaussian:
     ) -> None: ...
     def with_unit_innovations(self) -> LinearGaussian: ...
 
+class TimeVaryingMachine:
+    def __init__(
+        self,
+        state_matrix: _Array,
+        input_matrix: _Array,
+        output_matrix: _Array,
+        innovation_cov: _Array,
+        initial_mean: _Array,
+        n_steps: int,
+        /,
+    ) -> None: ...
+
 def set_gemm_address(address: int, /) -> None: ...
 def instruction_set() -> str: ...
 def entropy_production(
@@ -77,3 +89,41 @@ def monte_carlo(
 ) -> dict[str, float]: ...
 def monte_carlo_memory(machine: LinearGaussian, n_steps: int, n_threads: int, /) -> int: ...
 def paths_per_task(machine: LinearGaussian, n_steps: int, /) -> int: ...
+def time_varying_sample(
+    machine: TimeVaryingMachine,
+    n_paths: int,
+    n_steps: int,
+    key: int,
+    n_threads: int,
+    progress: Callable[[int], object] | None,
+    /,
+) -> _Array: ...
+def time_varying_log_prob(
+    machine: TimeVaryingMachine, y: _Array, backward: bool, per_step: bool, n_threads: int, /
+) -> _Array: ...
+def missing_log_prob(
+    machine: TimeVaryingMachine, y: _Array, backward: bool, per_step: bool, n_threads: int, /
+) -> _Array: ...
+def pair_monte_carlo(
+    forward: TimeVaryingMachine,
+    backward: TimeVaryingMachine,
+    n_paths: int,
+    n_steps: int,
+    key: int,
+    n_threads: int,
+    progress: Callable[[int], object] | None,
+    sigma: _Array | None,
+    /,
+) -> dict[str, float]: ...
+def pair_monte_carlo_memory(
+    forward: TimeVaryingMachine, n_paths: int, n_steps: int, n_threads: int, /
+) -> float: ...
+def exact_predictor(
+    transition: _Array,
+    emission: _Array,
+    process_cov: _Array,
+    obs_cov: _Array,
+    initial_cov: _Array,
+    n_steps: int,
+    /,
+) -> tuple[_Array, _Array, _Array, int]: ...

@@ -29,11 +29,14 @@ _ALWAYS_FREE = 1 << 20
 _SLACK_OF_PRODUCTS = 16.0
 
 
-def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> FloatArray:
+def as_float_array(
+    value: ArrayLike, name: str, ndim: int | tuple[int, ...], *, missing: bool = False
+) -> FloatArray:
     """Finite float64 array in C order, a view of ``value`` where possible.
 
     Takes whatever has ``__array__`` or DLPack. Integers and booleans of any kind are converted;
-    complex numbers, objects and strings are refused, and so is what is masked.
+    complex numbers, objects and strings are refused, and so is what is masked. With ``missing``, NaN
+    is let through.
     """
     require_no_mask(value, name)
     wanted = (ndim,) if isinstance(ndim, int) else ndim
@@ -57,8 +60,11 @@ def as_float_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> 
     # A float wider than float64 may overflow to infinity, which the next check names.
     with np.errstate(over="ignore"):
         array = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
-    if not np.isfinite(array).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    finite = np.isfinite(array)
+    if missing and not finite.all():
+        finite |= np.isnan(array)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
         msg = f"{name} must be finite, got {array[index]} at index {index}"
         raise ValueError(msg)
     return array

@@ -12,6 +12,7 @@ from entroprod import _core
 from entroprod.arrays import FloatArray, require_memory
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.time_varying import Machine, TimeVaryingLinearGaussian
 
 IntArray: TypeAlias = NDArray[np.int32]
 
@@ -37,8 +38,8 @@ class Decomposition:
 class Pair:
     """A machine and the one that reads its sequences backwards."""
 
-    forward: LinearGaussian
-    backward: LinearGaussian
+    forward: Machine
+    backward: Machine
 
     def total(self, n_steps: int, precision: str) -> tuple[float, float, bool]:
         """Nats, their estimated rounding error, and whether they come from extended precision."""
@@ -52,7 +53,7 @@ class Pair:
     def per_step(self, n_steps: int, precision: str) -> FloatArray:
         """Terms of the total, (T,), nats."""
         self._require_memory(n_steps, precision, 8, "per_step")
-        if self.forward is self.backward:
+        if self.forward is self.backward and isinstance(self.forward, LinearGaussian):
             values = _core.entropy_production_per_step(
                 self.forward._kernel, n_steps, precision, True
             )
@@ -84,8 +85,8 @@ class Pair:
     ) -> _core._PairResult:
         try:
             return _core.decompose(
-                self.forward._kernel,
-                self.backward._kernel,
+                _of_core(self.forward),
+                _of_core(self.backward),
                 n_steps,
                 steps,
                 decomposed,
@@ -97,9 +98,9 @@ class Pair:
 
     def _radii(self) -> str:
         return (
-            f"the transition F + G C of machine has spectral radius "
-            f"{self.forward.spectral_radius:.6g}, the state_matrix F of the machine that reads "
-            f"backwards {self.backward.filter_spectral_radius:.6g}"
+            f"the transition F + G C of machine {_radius(self.forward, 'spectral_radius')}, the "
+            "state_matrix F of the machine that reads backwards "
+            f"{_radius(self.backward, 'filter_spectral_radius')}"
         )
 
     def _require_memory(self, n_steps: int, precision: str, per_step: int, what: str) -> None:
@@ -110,3 +111,15 @@ class Pair:
         require_memory(
             per_step * n_steps + real_size * working, "n_steps", f"{what} of {n_steps} steps"
         )
+
+
+def _of_core(machine: Machine) -> _core.LinearGaussian | _core._Parameters:
+    if isinstance(machine, TimeVaryingLinearGaussian):
+        return (*machine._matrices(), machine.initial_mean)
+    return machine._kernel
+
+
+def _radius(machine: Machine, name: str) -> str:
+    if isinstance(machine, TimeVaryingLinearGaussian):
+        return "changes in time"
+    return f"has spectral radius {getattr(machine, name):.6g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,8 +25,12 @@ from entroprod.arrays import (
 from entroprod.errors import NumericalError
 from entroprod.progress import Progress, reporting
 from entroprod.riccati import steady_state_gain
+from entroprod.sequences import Sequences, as_sequences, score
 from entroprod.stability import ComplexArray, marginal_eigenvalue, readable, sorted_eigenvalues
 from entroprod.state_space import StateSpaceForms, as_dynamics
+
+if TYPE_CHECKING:
+    from entroprod.time_varying import TimeVaryingLinearGaussian
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -405,13 +409,16 @@ class LinearGaussian(StateSpaceForms):
         Parameters
         ----------
         sequences : array_like, (N, T, m) or (T, m)
+            NaN is a missing observation.
         n_threads : int, optional
             By default one for each processor available.
 
         Returns
         -------
         ndarray, (N, T) or (T,)
-            Nats per step; their sum over a path is its log-density.
+            Nats per step; their sum over a path is its log-density. With missing observations, the
+            log-density of the observed components of a step given those observed before; 0 where
+            there are none.
 
         Raises
         ------
@@ -431,10 +438,15 @@ class LinearGaussian(StateSpaceForms):
         >>> m.log_prob([[1.0], [0.5]]).round(6)
         array([-1.515512, -1.265512])
         """
-        batch, single = self._as_batch(sequences)
-        result = _core.log_prob(self._kernel, batch, as_thread_count(n_threads))
+        read = as_sequences(sequences, self.n_outputs)
+        threads = as_thread_count(n_threads)
+        result = score(
+            read,
+            lambda y: _core.log_prob(self._kernel, y, threads),
+            lambda y: _core.missing_log_prob(self._step_kernel, y, False, True, threads),
+        )
         self._require_finite_density(result)
-        return result[0] if single else result
+        return result[0] if read.single else result
 
     def log_prob_both_ways(
         self, sequences: ArrayLike, *, n_threads: int | None = None
@@ -444,6 +456,7 @@ class LinearGaussian(StateSpaceForms):
         Parameters
         ----------
         sequences : array_like, (N, T, m) or (T, m)
+            NaN is a missing observation.
         n_threads : int, optional
             By default one for each processor available.
 
@@ -471,32 +484,60 @@ class LinearGaussian(StateSpaceForms):
         >>> (forward - backward).round(6)
         array([-0.046875])
         """
-        batch, _ = self._as_batch(sequences)
-        forward, backward = _core.log_prob_both_ways(
-            self._kernel, batch, as_thread_count(n_threads)
-        )
-        self._require_finite_density(forward)
-        self._require_finite_density(backward)
-        return forward, backward
+        read = as_sequences(sequences, self.n_outputs)
+        return self._score_both_ways(read, as_thread_count(n_threads))
 
-    def _as_batch(self, sequences: ArrayLike) -> tuple[FloatArray, bool]:
-        """Paths as (N, T, m), and whether there was a single one of shape (T, m)."""
-        paths = as_float_array(sequences, "sequences", (2, 3))
-        if paths.shape[-1] != self.n_outputs:
-            msg = (
-                f"sequences must have shape (N, T, {self.n_outputs}) or (T, {self.n_outputs}), "
-                f"got {paths.shape}"
+    def _score_both_ways(self, read: Sequences, threads: int) -> tuple[FloatArray, FloatArray]:
+        def missing(paths: FloatArray) -> FloatArray:
+            ways = (
+                _core.missing_log_prob(self._step_kernel, paths, backward, False, threads)
+                for backward in (False, True)
             )
-            raise ValueError(msg)
-        single = paths.ndim == 2
-        return (paths[np.newaxis] if single else paths), single
+            return np.stack(list(ways), axis=1)
+
+        result = score(
+            read,
+            lambda y: np.stack(_core.log_prob_both_ways(self._kernel, y, threads), axis=1),
+            missing,
+        )
+        self._require_finite_density(result)
+        return result[:, 0].copy(), result[:, 1].copy()
+
+    def repeat(
+        self, n_steps: int, *, initial_mean: ArrayLike | None = None
+    ) -> TimeVaryingLinearGaussian:
+        """The same machine at each of n_steps steps, as a time-varying one.
+
+        Parameters
+        ----------
+        n_steps : int
+            T, at least 1.
+        initial_mean : array_like, (n,), optional
+            The memory before the first observation; by default 0.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]]).repeat(50, initial_mean=[1.0])
+        TimeVaryingLinearGaussian(n_steps=50, n_states=1, n_outputs=1)
+        """
+        from entroprod.time_varying import TimeVaryingLinearGaussian
+
+        return TimeVaryingLinearGaussian(
+            *self._matrices(), initial_mean=initial_mean, n_steps=n_steps
+        )
+
+    @cached_property
+    def _step_kernel(self) -> _core.TimeVaryingMachine:
+        return _core.TimeVaryingMachine(*self._matrices(), np.zeros(self.n_states), 1)
 
     def _require_finite_density(self, values: FloatArray) -> None:
         if not np.isfinite(values).all():
             msg = (
                 "the log-density overflows: sequences are too large, or the machine's filter, "
                 f"state_matrix F of spectral radius {self.filter_spectral_radius:.6g}, "
-                "is unstable"
+                "is unstable, or where observations are missing its transition F + G C of "
+                f"spectral radius {self.spectral_radius:.6g}"
             )
             raise NumericalError(msg)
 

@@ -11,6 +11,12 @@ from entroprod.arrays import FloatArray, as_count, as_flag, require_memory
 from entroprod.decomposition import Decomposition, IntArray, Pair
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.time_varying import (
+    Machine,
+    backward_machine,
+    require_length,
+    require_machine,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,10 +155,10 @@ class EntropyProduction:
 
 
 def entropy_production(
-    machine: LinearGaussian,
+    machine: Machine,
     n_steps: int,
     *,
-    backward: LinearGaussian | None = None,
+    backward: Machine | None = None,
     decomposition: bool = True,
     precision: Precision = "auto",
 ) -> EntropyProduction:
@@ -164,14 +170,15 @@ def entropy_production(
 
     Parameters
     ----------
-    machine : LinearGaussian
+    machine : LinearGaussian or TimeVaryingLinearGaussian
         It makes the sequences: P.
     n_steps : int
         T >= 1.
-    backward : LinearGaussian, optional
+    backward : LinearGaussian or TimeVaryingLinearGaussian, optional
         The machine that reads the reversed sequences, P_b, of any state size; by default
-        ``machine`` itself. Then the result is the relative entropy between a process and that
-        model of it backwards in time.
+        ``machine`` itself. A time-varying machine has two readings, and needs to be told (see
+        :class:`TimeVaryingLinearGaussian`). With ``backward`` the result is the relative entropy
+        between a process and that model of it backwards in time.
     decomposition : bool
         Whether the result offers the decomposition into compression loss and model mismatch,
         which costs several times as much once it is asked for.
@@ -218,22 +225,16 @@ def entropy_production(
     >>> print(f"{result.second_law_bound:.6f} + {result.model_mismatch.sum():.6f}")
     0.000825 + 0.310051
     """
-    _require_machine(machine)
+    require_machine(machine, "machine")
     n_steps = as_count(n_steps, "n_steps")
     _require_precision(precision)
     as_flag(decomposition, "decomposition")
-    if backward is None:
+    pair = Pair(machine, backward_machine(machine, backward))
+    if backward is None and isinstance(machine, LinearGaussian):
         total, error, extended = _entropy_production(machine, n_steps, precision)
-        pair = Pair(machine, machine)
     else:
-        _require_machine(backward, "backward")
-        if backward.n_outputs != machine.n_outputs:
-            msg = (
-                f"backward must have {machine.n_outputs} output(s), as machine has, "
-                f"got {backward.n_outputs}"
-            )
-            raise ValueError(msg)
-        pair = Pair(machine, backward)
+        require_length(machine, "machine", n_steps)
+        require_length(pair.backward, "backward", n_steps)
         total, error, extended = pair.total(n_steps, precision)
     chosen = "extended" if extended else "double"
     return EntropyProduction(total, n_steps, error, chosen, pair, decomposition)

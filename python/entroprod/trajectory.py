@@ -23,6 +23,14 @@ from entroprod.arrays import (
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.progress import Progress, reporting
+from entroprod.sequences import as_sequences
+from entroprod.time_varying import (
+    Machine,
+    backward_machine,
+    log_densities,
+    require_length,
+    step_kernel,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,16 +150,25 @@ class MonteCarlo:
 
 
 def stochastic_entropy_production(
-    machine: LinearGaussian, sequences: ArrayLike, *, n_threads: int | None = None
+    machine: Machine,
+    sequences: ArrayLike,
+    *,
+    backward: Machine | None = None,
+    n_threads: int | None = None,
 ) -> StochasticEntropyProduction:
     """Entropy production sigma = ln P(y) - ln P_b(y reversed) of given paths.
 
-    Both probabilities are the machine's own: it reads the path once forwards and once backwards.
+    One machine reads the path forwards, the same or another one backwards, from its end.
 
     Parameters
     ----------
-    machine : LinearGaussian
+    machine : LinearGaussian or TimeVaryingLinearGaussian
     sequences : array_like, (N, T, m) or (T, m)
+        NaN is a missing observation: both are then log-densities of what was observed.
+    backward : LinearGaussian or TimeVaryingLinearGaussian, optional
+        The machine that reads the reversed sequence, of any state size: a time-varying one predicts
+        and reads y_t with its parameters of time t. By default the machine itself; a time-varying
+        machine has two readings (see :class:`TimeVaryingLinearGaussian`), and needs to be told.
     n_threads : int, optional
         By default one for each processor available.
 
@@ -169,7 +186,7 @@ def stochastic_entropy_production(
 
     Notes
     -----
-    Source: [S26]_ eqs 14-20. Costs two evaluations of the likelihood.
+    Source: [S26]_ eqs 7-20. Costs two evaluations of the likelihood.
 
     Examples
     --------
@@ -178,24 +195,37 @@ def stochastic_entropy_production(
     >>> ep.stochastic_entropy_production(machine, [[0.1], [0.7], [2.0]]).sigma.round(6)
     array([0.318754])
     """
-    if not isinstance(machine, LinearGaussian):
-        msg = f"machine must be a LinearGaussian, got {type(machine).__name__}"
-        raise TypeError(msg)
-    paths, _ = machine._as_batch(sequences)
-    forward, backward = machine.log_prob_both_ways(paths, n_threads=n_threads)
+    other = backward_machine(machine, backward)
+    read = as_sequences(sequences, machine.n_outputs)
+    n_steps = read.paths.shape[1]
+    threads = as_thread_count(n_threads)
+    if other is machine and isinstance(machine, LinearGaussian):
+        ahead, back = machine._score_both_ways(read, threads)
+        return _scored(ahead, back, n_steps)
+    require_length(machine, "machine", n_steps)
+    require_length(other, "backward", n_steps)
+    ahead, back = (
+        log_densities(one, read, threads, backward=reverse, per_step=False)
+        for one, reverse in ((machine, False), (other, True))
+    )
+    return _scored(ahead, back, n_steps)
+
+
+def _scored(ahead: FloatArray, back: FloatArray, n_steps: int) -> StochasticEntropyProduction:
     return StochasticEntropyProduction(
-        sigma=as_read_only(forward - backward),
-        log_forward=as_read_only(forward),
-        log_backward=as_read_only(backward),
-        n_steps=paths.shape[1],
+        sigma=as_read_only(ahead - back),
+        log_forward=as_read_only(ahead),
+        log_backward=as_read_only(back),
+        n_steps=n_steps,
     )
 
 
 def monte_carlo(
-    machine: LinearGaussian,
+    machine: Machine,
     n_steps: int,
     n_paths: int,
     *,
+    backward: Machine | None = None,
     rng: RandomSource = None,
     keep_sigma: bool = False,
     n_threads: int | None = None,
@@ -207,9 +237,11 @@ def monte_carlo(
 
     Parameters
     ----------
-    machine : LinearGaussian
+    machine : LinearGaussian or TimeVaryingLinearGaussian
     n_steps, n_paths : int
         T and N, each at least 1.
+    backward : LinearGaussian or TimeVaryingLinearGaussian, optional
+        The machine that reads the reversed sequences, as in :func:`stochastic_entropy_production`.
     rng : Generator, int or None
         Source of the key of the counter-based generator; None takes fresh entropy. The result is
         the same for any number of threads.
@@ -247,14 +279,47 @@ def monte_carlo(
     >>> abs(result.mean - ep.entropy_production(machine, 6).total) < 4 * result.standard_error
     True
     """
-    if not isinstance(machine, LinearGaussian):
-        msg = f"machine must be a LinearGaussian, got {type(machine).__name__}"
-        raise TypeError(msg)
+    other = backward_machine(machine, backward)
     n_steps = as_count(n_steps, "n_steps")
     n_paths = as_count(n_paths, "n_paths")
     keep_sigma = as_flag(keep_sigma, "keep_sigma")
+    require_length(machine, "machine", n_steps)
+    require_length(other, "backward", n_steps)
     threads = as_thread_count(n_threads)
     key = draw_key(rng)
+    alone = machine if other is machine and isinstance(machine, LinearGaussian) else None
+    if alone is not None:
+        _require_memory(alone, n_steps, n_paths, threads)
+    else:
+        need = _core.pair_monte_carlo_memory(step_kernel(machine), n_paths, n_steps, threads)
+        what = f"groups of {n_steps} steps and the moments of {n_paths} paths"
+        require_memory(int(need), "n_steps or n_paths", what)
+    sigma = None
+    if keep_sigma:
+        require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")
+        sigma = np.empty(n_paths)
+    with reporting(progress, n_paths, "Monte Carlo") as report:
+        if alone is not None:
+            moments = _core.monte_carlo(
+                alone._kernel, n_paths, n_steps, key, threads, report, sigma
+            )
+        else:
+            moments = _core.pair_monte_carlo(
+                step_kernel(machine),
+                step_kernel(other),
+                n_paths,
+                n_steps,
+                key,
+                threads,
+                report,
+                sigma,
+            )
+    if not (math.isfinite(moments["mean"]) and math.isfinite(moments["sum_of_squares"])):
+        raise NumericalError("sigma overflows: " + _unstable(machine, other))
+    return _summarise(moments, n_steps, n_paths, sigma)
+
+
+def _require_memory(machine: LinearGaussian, n_steps: int, n_paths: int, threads: int) -> None:
     # In Python's integers, which don't overflow: a step's share, of a group with one step to spare.
     step_memory = _core.monte_carlo_memory(machine._kernel, 1, 1) // 2
     require_memory(
@@ -264,20 +329,15 @@ def monte_carlo(
     )
     tasks = n_paths // _core.paths_per_task(machine._kernel, n_steps) + 1
     require_memory(64 * tasks, "n_paths", f"the moments of {n_paths} paths")
-    sigma = None
-    if keep_sigma:
-        require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")
-        sigma = np.empty(n_paths)
-    with reporting(progress, n_paths, "Monte Carlo") as report:
-        moments = _core.monte_carlo(machine._kernel, n_paths, n_steps, key, threads, report, sigma)
-    if not (math.isfinite(moments["mean"]) and math.isfinite(moments["sum_of_squares"])):
-        msg = (
-            "sigma overflows: the machine's transition F + G C has spectral radius "
-            f"{machine.spectral_radius:.6g}, its state_matrix F "
-            f"{machine.filter_spectral_radius:.6g}"
+
+
+def _unstable(machine: Machine, other: Machine) -> str:
+    if isinstance(machine, LinearGaussian) and other is machine:
+        return (
+            f"the machine's transition F + G C has spectral radius {machine.spectral_radius:.6g}, "
+            f"its state_matrix F {machine.filter_spectral_radius:.6g}"
         )
-        raise NumericalError(msg)
-    return _summarise(moments, n_steps, n_paths, sigma)
+    return "the transition of machine, or the state_matrix of backward, is unstable"
 
 
 def _summarise(

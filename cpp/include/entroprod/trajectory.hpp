@@ -46,6 +46,7 @@ struct SigmaMoments {
     // The moments of both sets of paths together (Chan, Golub and LeVeque 1983).
     void merge(const SigmaMoments& other);
 };
+SigmaMoments moments_of(const double* sigma, std::int64_t count);
 
 // sigma (n_paths,) is filled in unless it is nullptr.
 SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64_t key,

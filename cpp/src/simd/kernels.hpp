@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "entroprod/linear_gaussian.hpp"
+#include "entroprod/time_varying.hpp"
 
 namespace entroprod {
 
@@ -90,6 +91,39 @@ struct TrajectoryKernels {
     ApplyLower (*apply_lower)(int m);
 };
 
+// A memory that is known up to N(mean, root root^T).
+struct UncertainMemory {
+    double* mean;  // (n,)
+    double* root;  // (n, n)
+    bool certain;  // root is 0
+};
+
+// As TrajectoryKernels, with parameters that change from step to step, and one path alone where
+// observations are missing.
+struct TimeVaryingKernels {
+    using Generate = void (*)(const StepParameters& parameters, std::int64_t first_step,
+                              std::int64_t n_steps, double* steps, double* memory, double* squares,
+                              double* scratch);
+    using Filter = void (*)(const StepParameters& parameters, std::int64_t first_step,
+                            std::int64_t n_steps, int direction, const double* steps,
+                            double* memory, double* squares, double* step_squares, double* scratch);
+    using FilterMissing = void (*)(const StepParameters& parameters, std::int64_t first_step,
+                                   std::int64_t n_steps, int direction, const double* y,
+                                   const StepMatrices& information, UncertainMemory& state,
+                                   double* scratch, double* log_prob);
+    int lanes;  // need not be those of TrajectoryKernels
+    TrajectoryKernels::DrawNormals draw_normals;
+    Generate (*generate)(int n, int m);  // the variants for a machine of this size
+    Filter (*filter)(int n, int m);
+    FilterMissing (*filter_missing)(int n, int m);
+};
+
+// Numbers of scratch memory that filter_missing needs.
+constexpr std::size_t missing_scratch_size(int n, int m) {
+    const auto rows = static_cast<std::size_t>(n) + m;
+    return rows * rows + 2 * rows + static_cast<std::size_t>(m) * (n + 1);
+}
+
 struct ReversalKernels {
     // out[k] = above[k] + sum_b factors[b] basis[b * stride + k] for k < width; above may be
     // nullptr, read as zeros.
@@ -167,6 +201,7 @@ struct Kernels {
     DecompositionKernels<Extended> decomposition_extended;
     TrajectoryKernels trajectory;
     ReversalKernels reversal;
+    TimeVaryingKernels time_varying;
 };
 
 // The best table that this processor can run.

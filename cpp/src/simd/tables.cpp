@@ -16,7 +16,8 @@ Kernels ENTROPROD_JOIN(kernels_, ENTROPROD_ISA)() {
             decomposition_double(),
             decomposition_extended(),
             trajectory(),
-            reversal()};
+            reversal(),
+            time_varying()};
 }
 
 }  // namespace entroprod

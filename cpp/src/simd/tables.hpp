@@ -15,6 +15,7 @@ DecompositionKernels<double> decomposition_double();
 DecompositionKernels<Extended> decomposition_extended();
 TrajectoryKernels trajectory();
 ReversalKernels reversal();
+TimeVaryingKernels time_varying();
 
 }  // namespace ENTROPROD_ISA
 }  // namespace entroprod
