@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 Precision: TypeAlias = Literal["auto", "double", "extended"]
 
+# Matrices of doubles, (n, n), at most: the state of the recursions now and before, in
+# double-double; and the machine and three sums, each with its powers, of a doubling.
+_RECURSION_MATRICES = 12
+_DOUBLING_MATRICES = 60
+
 
 @dataclass(frozen=True, repr=False)
 class EntropyProduction:
@@ -281,6 +286,7 @@ def entropy_production_curve(
     n_steps = as_count(n_steps, "n_steps")
     _require_precision(precision)
     require_memory(8 * n_steps, "n_steps", f"a curve of {n_steps} values")
+    machine._require_working_memory(_RECURSION_MATRICES)
     try:
         return _core.entropy_production_curve(machine._kernel, n_steps, precision, True)
     except OverflowError as error:
@@ -323,6 +329,7 @@ def entropy_production_rate(machine: LinearGaussian, *, precision: Precision = "
     machine.require_rate()
     if machine.n_outputs == 1:
         return 0.0  # the spectrum of one output equals that of its reversal
+    machine._require_working_memory(_DOUBLING_MATRICES)
     try:
         return _core.entropy_production_rate(machine._kernel, precision)[0]
     except OverflowError as error:
@@ -333,6 +340,7 @@ def _entropy_production(
     machine: LinearGaussian, n_steps: int, precision: Precision, *, shortcuts: bool = True
 ) -> tuple[float, float, bool]:
     """Total, its rounding error, whether in extended precision; shortcuts off for benchmarks."""
+    machine._require_working_memory(_RECURSION_MATRICES)
     try:
         return _core.entropy_production(machine._kernel, n_steps, precision, shortcuts)
     except OverflowError as error:

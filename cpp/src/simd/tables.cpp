@@ -16,7 +16,9 @@ Kernels ENTROPROD_JOIN(kernels_, ENTROPROD_ISA)() {
             decomposition_double(),
             decomposition_extended(),
             trajectory(),
-            reversal()};
+            reversal(),
+            structured_double(),
+            structured_extended()};
 }
 
 }  // namespace entroprod

@@ -15,6 +15,8 @@ DecompositionKernels<double> decomposition_double();
 DecompositionKernels<Extended> decomposition_extended();
 TrajectoryKernels trajectory();
 ReversalKernels reversal();
+StructuredKernels<double> structured_double();
+StructuredKernels<Extended> structured_extended();
 
 }  // namespace ENTROPROD_ISA
 }  // namespace entroprod
