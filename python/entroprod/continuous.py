@@ -141,7 +141,7 @@ def s4d_legs(n_states: int) -> tuple[ComplexArray, FloatArray]:
     >>> import entroprod as ep
     >>> eigenvalues, input_matrix = ep.s4d_legs(4)
     >>> eigenvalues.round(4)
-    array([-0.5+0.2974j, -0.5+3.4451j])
+    array([-0.5+0.5565j, -0.5+4.6033j])
     """
     n = as_count(n_states, "n_states")
     if n % 2 == 1:
