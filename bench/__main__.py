@@ -13,6 +13,7 @@ from . import (
     bench_linear_gaussian,
     bench_production,
     bench_reversal,
+    bench_structured,
     bench_trajectory,
     report,
 )
@@ -26,6 +27,7 @@ TOPICS: dict[str, Topic] = {
     "reversal": bench_reversal.rows,
     "trajectory": bench_trajectory.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
+    "structured": bench_structured.rows,
 }
 
 

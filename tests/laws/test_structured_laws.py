@@ -81,23 +81,21 @@ def test_paths_equal_the_dense_machine(machine: DiagonalSSM, n_steps: int, seed:
     )
 
 
-@settings(max_examples=10)
-@given(WITH_BANDS, st.integers(1, 12))
+@settings(max_examples=5)
+@given(ept.diagonal_machines(n_real=(0, 1), n_pairs=4, n_outputs=(1, 2)), st.integers(1, 8))
 def test_the_laws_hold(machine: DiagonalSSM, n_steps: int) -> None:
     for check in (
         ept.check_non_negative,
         ept.check_curve,
         ept.check_per_step_adds_up,
-        ept.check_stated_rounding_error,
         ept.check_involution,
         ept.check_norm_squared,
-        ept.check_rate_is_spectral,
         ept.check_log_prob,
         ept.check_sigma_is_quadratic,
         ept.check_state_basis,
         ept.check_output_basis,
     ):
-        assert check(machine, n_steps=n_steps).passed is not False
+        assert check(machine, n_steps=n_steps).passed
 
 
 @settings(max_examples=10)
