@@ -166,8 +166,8 @@ def test_odd_sizes_and_many_outputs(n_states: int, n_outputs: int) -> None:
     same = LinearGaussian(*m._matrices())
     for n_steps in (1, 2, 40):
         for precision in ("double", "extended"):
-            got = ep.entropy_production(m, n_steps, precision=precision)  # type: ignore[arg-type]
-            want = ep.entropy_production(same, n_steps, precision=precision)  # type: ignore[arg-type]
+            got = ep.entropy_production(m, n_steps, precision=precision)
+            want = ep.entropy_production(same, n_steps, precision=precision)
             assert got.total == pytest.approx(want.total, rel=1e-11, abs=1e-12)
             assert got.per_step == pytest.approx(want.per_step, rel=1e-10, abs=1e-12)
 
@@ -209,16 +209,12 @@ def test_a_matrix_is_diagonalised(method: Any, n_states: int) -> None:
 
 def test_dense_discretisation_is_scipys() -> None:
     a, b = ep.hippo_legs(4)
+    method: Any
     for method in METHODS:
-        m = LinearGaussian.from_continuous(
-            a,
-            b,
-            np.ones((1, 4)),
-            0.2,
-            innovation_cov=[[1.0]],
-            method=method,  # type: ignore[arg-type]
-        )
-        want = scipy.signal.cont2discrete((a, b, np.ones((1, 4)), [[0.0]]), 0.2, method)
+        arguments: Any = (a, b, np.ones((1, 4)), 0.2)
+        m = LinearGaussian.from_continuous(*arguments, innovation_cov=[[1.0]], method=method)
+        system: Any = (a, b, np.ones((1, 4)), np.zeros((1, 1)))
+        want = scipy.signal.cont2discrete(system, 0.2, method)
         assert np.array_equal(m.state_matrix, want[0])
         assert np.array_equal(m.input_matrix, want[1])
         assert np.array_equal(m.output_matrix, np.ones((1, 4)))
@@ -226,7 +222,11 @@ def test_dense_discretisation_is_scipys() -> None:
 
 def test_pairs_that_underflow_stay_pairs() -> None:
     gone = DiagonalSSM.from_continuous(
-        [-1e4 + 5.0j, -1.0], [[1.0 + 2.0j], [1.0]], [[1.0j, 0.1]], 1.0, innovation_cov=[[1.0]]
+        np.array([-1e4 + 5.0j, -1.0]),
+        np.array([[1.0 + 2.0j], [1.0]]),
+        np.array([[1.0j, 0.1]]),
+        1.0,
+        innovation_cov=[[1.0]],
     )
     assert gone.n_states == 3
     want = 2.0 * (1.0j * (1.0 + 2.0j) / (1e4 - 5.0j)).real + 0.1 * (1.0 - np.exp(-1.0))
