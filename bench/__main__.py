@@ -14,6 +14,7 @@ from . import (
     bench_production,
     bench_reversal,
     bench_sigma_law,
+    bench_structured,
     bench_time_varying,
     bench_trajectory,
     report,
@@ -30,6 +31,7 @@ TOPICS: dict[str, Topic] = {
     "trajectory": bench_trajectory.rows,
     "time_varying": bench_time_varying.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
+    "structured": bench_structured.rows,
 }
 
 

@@ -21,8 +21,8 @@ public:
           block_(block),
           size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
           buffer_(static_cast<std::size_t>(block + 1) * size_, Real(0.0)),
-          product_(size_),
-          advance_(production_kernels<Real>().advance_covariance(machine.n_states)) {
+          product_(std::max(size_, LeanKernels<Real>(machine).scratch_size)),
+          advance_(LeanKernels<Real>(machine).advance_covariance) {
         ConvergenceTest converged(unit_roundoff<Real>, machine.n_states);
         const std::int64_t n_blocks = (n_steps + block - 1) / block;
         for (n_kept_ = 0; n_kept_ < n_blocks; ++n_kept_) {
@@ -62,7 +62,9 @@ private:
             advance_(machine_, steps, from, product_.data());
             const double scale = largest(to, size_);
             result = converged(scale > 0.0 ? largest_difference(to, from, size_) / scale : 0.0);
-            interruption_point(steps * work_per_step<Real>(machine_.n_states, 0));
+            if (machine_.bands.diagonal == nullptr) {
+                interruption_point(steps * work_per_step<Real>(machine_.n_states, 0));
+            }
         }
         return result;
     }

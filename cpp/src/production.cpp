@@ -72,9 +72,9 @@ template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                           const Poll& poll, double* curve) {
     PollWatch watch(poll);
-    const auto view = whitened<Real>(machine);
+    const auto view = lean<Real>(machine);
     Recursion<Real> recursion(view, watch);
-    ErrorBound error(machine.whitened(), unit_roundoff<Real>);
+    ErrorBound error(lean<double>(machine), unit_roundoff<Real>);
     Extended total;
     StepTerms<Real> slope{};  // a step's terms, where they no longer change
     std::optional<bool> does_forget;
@@ -83,7 +83,8 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
         return *does_forget;
     };
     bool converged = false;
-    bool may_finish = !curve && shortcuts;
+    // Doubling takes products of (n, n) matrices, which bands are there to avoid.
+    bool may_finish = !curve && shortcuts && view.bands.diagonal == nullptr;
     double memory_length = 0.0;
     std::int64_t done = 0;
     while (done < n_steps && !(converged && shortcuts)) {
@@ -132,7 +133,7 @@ template <class Real>
 void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                   const Poll& poll, double* per_step) {
     PollWatch watch(poll);
-    const auto view = whitened<Real>(machine);
+    const auto view = lean<Real>(machine);
     const auto size = static_cast<std::ptrdiff_t>(view.n_states) * view.n_states;
     const std::int64_t block = std::min(
         n_steps,

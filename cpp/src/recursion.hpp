@@ -33,6 +33,17 @@ inline const ProductionKernels<Extended>& production_kernels() {
 }
 
 template <class Real>
+const StructuredKernels<Real>& structured_kernels();
+template <>
+inline const StructuredKernels<double>& structured_kernels() {
+    return kernels().structured;
+}
+template <>
+inline const StructuredKernels<Extended>& structured_kernels() {
+    return kernels().structured_extended;
+}
+
+template <class Real>
 WhitenedMachine<Real> whitened(const LinearGaussian& machine);
 template <>
 inline WhitenedMachine<double> whitened(const LinearGaussian& machine) {
@@ -43,11 +54,55 @@ inline WhitenedMachine<Extended> whitened(const LinearGaussian& machine) {
     return machine.whitened_extended();
 }
 
+// Without (n, n) matrices where the machine has bands that make a step cheaper: thin products with
+// many outputs cost as much as those of (n, n) matrices.
+template <class Real>
+WhitenedMachine<Real> lean(const LinearGaussian& machine) {
+    if (machine.n_states() < 4 * machine.n_outputs()) return whitened<Real>(machine);
+    if constexpr (std::is_same_v<Real, double>) {
+        return machine.lean();
+    } else {
+        return machine.lean_extended();
+    }
+}
+
+// The kernels for a lean machine, and their scratch memory.
+template <class Real>
+struct LeanKernels {
+    typename ProductionKernels<Real>::Advance advance;
+    typename ProductionKernels<Real>::AdvanceStretch advance_stretch;
+    typename ProductionKernels<Real>::AdvanceCovariance advance_covariance;
+    std::size_t scratch_size;
+
+    explicit LeanKernels(const WhitenedMachine<Real>& machine) {
+        const int n = machine.n_states, m = machine.n_outputs;
+        const auto& any = production_kernels<Real>();
+        if (machine.bands.diagonal != nullptr) {
+            const auto& structured = structured_kernels<Real>();
+            advance = structured.advance;
+            advance_stretch = nullptr;
+            advance_covariance = structured.advance_covariance;
+            scratch_size = structured_scratch_size(n, m);
+        } else {
+            advance = any.advance(n, m);
+            advance_stretch = any.advance_stretch(n, m);
+            advance_covariance = any.advance_covariance(n);
+            scratch_size = entroprod::scratch_size(n, m);
+        }
+    }
+};
+
 // The work of one step, for interruption points; that of large machines has its own within.
 template <class Real>
 double work_per_step(int n, int m) {
     const double weight = std::is_same_v<Real, double> ? 1.0 : work_of_extended;
     return weight * (n + m) * n * (5.0 * n + 2.0 * m);
+}
+template <class Real>
+double work_per_step(const WhitenedMachine<Real>& machine) {
+    // The kernels for bands have interruption points of their own.
+    if (machine.bands.diagonal != nullptr) return 0.0;
+    return work_per_step<Real>(machine.n_states, machine.n_outputs);
 }
 
 template <class Real>
@@ -108,17 +163,18 @@ private:
 template <class Real>
 class Recursion {
 public:
+    // The machine may be a lean one.
     Recursion(const WhitenedMachine<Real>& machine, PollWatch& watch)
         : machine_(machine),
+          kernels_(machine),
           watch_(watch),
-          work_per_step_(work_per_step<Real>(machine.n_states, machine.n_outputs)),
+          work_per_step_(work_per_step(machine)),
           size_(static_cast<std::size_t>(machine.n_states) * machine.n_states),
           now_(3 * size_, Real(0.0)),
           before_(3 * size_),
-          scratch_(scratch_size(machine.n_states, machine.n_outputs)),
-          advance_(production_kernels<Real>().advance(machine.n_states, machine.n_outputs)),
-          advance_stretch_(
-              production_kernels<Real>().advance_stretch(machine.n_states, machine.n_outputs)),
+          scratch_(kernels_.scratch_size),
+          advance_(kernels_.advance),
+          advance_stretch_(kernels_.advance_stretch),
           over_blocks_(machine.n_states, block_steps),
           over_stretches_(machine.n_states, stretch_steps) {}
 
@@ -206,6 +262,7 @@ private:
     }
 
     WhitenedMachine<Real> machine_;
+    LeanKernels<Real> kernels_;
     PollWatch& watch_;
     double work_per_step_;
     std::size_t size_;

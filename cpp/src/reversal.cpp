@@ -12,6 +12,37 @@
 namespace entroprod {
 namespace {
 
+// rows (m, n) -> rows F
+void pass_filter(const WhitenedMachine<double>& machine, const std::vector<double>& rows,
+                 std::vector<double>& out) {
+    const Extent<0> n(machine.n_states), m(machine.n_outputs);
+    const Bands<double>& bands = machine.bands;
+    if (bands.diagonal == nullptr) {
+        multiply(m, n, n, rows.data(), machine.filter(), out.data());
+        return;
+    }
+    for (int k = 0; k < m; ++k) {
+        const double* row = rows.data() + static_cast<std::size_t>(k) * n;
+        for (int j = 0; j < n; ++j) {
+            const double other = (j ^ 1) < n ? row[j ^ 1] : 0.0;
+            out[static_cast<std::size_t>(k) * n + j] =
+                row[j] * bands.diagonal[j] + other * bands.partner_t[j];
+        }
+    }
+}
+
+// rows (m, n) -> rows A, with entered (m, m) = rows G
+void pass_transition(const WhitenedMachine<double>& machine, const std::vector<double>& rows,
+                     const std::vector<double>& entered, std::vector<double>& out) {
+    const Extent<0> n(machine.n_states), m(machine.n_outputs);
+    if (machine.bands.diagonal == nullptr) {
+        multiply(m, n, n, rows.data(), machine.transition, out.data());
+        return;
+    }
+    pass_filter(machine, rows, out);
+    multiply_into<true>(m, m, n, entered.data(), machine.emission(), out.data());
+}
+
 // The impulse response H_0 = I, H_l = C A^{l-1} G of block l, in the order H_{T-1}, .., H_0 of the
 // matrix's first block row: (m, T m).
 std::vector<double> reversed_response(const WhitenedMachine<double>& machine,
@@ -29,7 +60,7 @@ std::vector<double> reversed_response(const WhitenedMachine<double>& machine,
             std::copy_n(block.begin() + i * m, static_cast<int>(m),
                         response.begin() + i * width + (n_steps - 1 - lag) * m);
         }
-        multiply(m, n, n, reach.data(), machine.transition, next.data());
+        pass_transition(machine, reach, block, next);
         reach.swap(next);
     }
     return response;
@@ -53,7 +84,7 @@ double largest(const std::vector<double>& values) {
 double innovation_reversal_matrix(const LinearGaussian& machine, std::int64_t n_steps,
                                   const Poll& poll, double* out) {
     PollWatch watch(poll);
-    const WhitenedMachine<double> whitened = machine.whitened();
+    const WhitenedMachine<double> whitened = machine.lean();
     const Extent<0> n(whitened.n_states), m(whitened.n_outputs);
     const std::int64_t width = n_steps * m;
     const auto response = reversed_response(whitened, n_steps);
@@ -80,7 +111,7 @@ double innovation_reversal_matrix(const LinearGaussian& machine, std::int64_t n_
             std::transform(whitened.emission(), whitened.emission() + wide, reach.begin(),
                            [](double value) { return -value; });
         } else {
-            multiply(m, n, n, reach.data(), whitened.filter(), next.data());
+            pass_filter(whitened, reach, next);
             reach.swap(next);
         }
         multiply(m, n, m, reach.data(), whitened.input, inverse.data());

@@ -58,7 +58,7 @@ private:
 class Group {
 public:
     Group(const LinearGaussian& machine, std::int64_t n_steps)
-        : machine_(machine.whitened()),
+        : machine_(machine.lean()),
           n_(machine.n_states()),
           m_(machine.n_outputs()),
           work_per_step_(work_per_step(machine)),
@@ -67,11 +67,13 @@ public:
           // One step more, since normals come in pairs.
           steps_(static_cast<std::size_t>(n_steps + 1) * m_ * lanes_),
           memory_(memory_size_),
-          scratch_(static_cast<std::size_t>(2 * n_ + m_) * lanes_),
+          scratch_(static_cast<std::size_t>(2 * (n_ + m_)) * lanes_),
           squares_(static_cast<std::size_t>(lanes_)),
           step_squares_(static_cast<std::size_t>(steps_per_block(machine)) * lanes_),
-          generate_(kernels().trajectory.generate(n_, m_)),
-          filter_(kernels().trajectory.filter(n_, m_)),
+          generate_(machine_.bands.diagonal != nullptr ? kernels().trajectory.generate_structured
+                                                       : kernels().trajectory.generate(n_, m_)),
+          filter_(machine_.bands.diagonal != nullptr ? kernels().trajectory.filter_structured
+                                                     : kernels().trajectory.filter(n_, m_)),
           apply_lower_(kernels().trajectory.apply_lower(m_)) {}
 
     int lanes() const { return lanes_; }

@@ -7,6 +7,7 @@ from entroprod import _core, _lapack
 _core.set_gemm_address(_lapack.dgemm_address())
 
 from entroprod.adapters import from_control, from_scipy, from_statsmodels
+from entroprod.continuous import hippo_legs, s4d_legs
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import (
@@ -19,6 +20,7 @@ from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
+from entroprod.structured import DiagonalSSM
 from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import (
     MonteCarlo,
@@ -31,6 +33,7 @@ from entroprod.verification import Verification, verify
 __version__ = _version("entroprod")
 
 __all__ = [
+    "DiagonalSSM",
     "EntropyProduction",
     "LinearGaussian",
     "MonteCarlo",
@@ -48,9 +51,11 @@ __all__ = [
     "from_control",
     "from_scipy",
     "from_statsmodels",
+    "hippo_legs",
     "innovation_reversal_matrix",
     "monte_carlo",
     "reversal_norm_squared",
+    "s4d_legs",
     "series_entropy_production",
     "sigma_law",
     "sigma_variance_rate",

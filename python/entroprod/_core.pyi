@@ -19,6 +19,15 @@ class LinearGaussian:
         innovation_cov: _Array,
         /,
     ) -> None: ...
+    @staticmethod
+    def with_bands(
+        diagonal: _Array,
+        partner: _Array,
+        input_matrix: _Array,
+        output_matrix: _Array,
+        innovation_cov: _Array,
+        /,
+    ) -> LinearGaussian: ...
     def with_unit_innovations(self) -> LinearGaussian: ...
 
 class TimeVaryingMachine:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray: TypeAlias = NDArray[np.float64]
+ComplexArray: TypeAlias = NDArray[np.complex128]
 RandomSource: TypeAlias = np.random.Generator | int | None
 
 # The core counts steps in 64-bit integers; this leaves room for products with small sizes.
@@ -35,8 +36,8 @@ def as_float_array(
     """Finite float64 array in C order, a view of ``value`` where possible.
 
     Takes whatever has ``__array__`` or DLPack. Integers and booleans of any kind are converted;
-    complex numbers, objects and strings are refused, and so is what is masked. With ``missing``, NaN
-    is let through.
+    complex numbers, objects and strings are refused, and so is what is masked. With ``missing``,
+    NaN is let through.
     """
     require_no_mask(value, name)
     wanted = (ndim,) if isinstance(ndim, int) else ndim
@@ -85,6 +86,27 @@ def require_no_mask(value: object, name: str) -> None:
         for item in value:
             if isinstance(item, (list, tuple, np.ma.MaskedArray)):
                 require_no_mask(item, name)
+
+
+def as_complex_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> ComplexArray:
+    """Finite complex128 array in C order, a copy; real numbers are converted."""
+    try:
+        is_complex = np.iscomplexobj(value)
+    except ValueError:
+        is_complex = False  # a ragged list, of which as_float_array tells
+    if not is_complex:
+        return as_float_array(value, name, ndim).astype(np.complex128)
+    array = np.asarray(value, np.complex128)
+    return as_float_array(array.real, name, ndim) + 1j * as_float_array(array.imag, name, ndim)
+
+
+def as_positive(value: ArrayLike, name: str) -> float:
+    """A finite number above 0."""
+    number = float(as_float_array(value, name, 0))
+    if not number > 0.0:
+        msg = f"{name} must be positive, got {number:g}"
+        raise ValueError(msg)
+    return number
 
 
 def as_matrix(value: ArrayLike, name: str, shape: tuple[int | None, int | None]) -> FloatArray:

@@ -18,10 +18,12 @@ from entroprod.arrays import (
     as_covariance,
     as_float_array,
     as_matrix,
+    as_positive,
     as_thread_count,
     draw_key,
     require_memory,
 )
+from entroprod.continuous import Discretisation, discretised
 from entroprod.errors import NumericalError
 from entroprod.progress import Progress, reporting
 from entroprod.riccati import steady_state_gain
@@ -285,6 +287,63 @@ class LinearGaussian(StateSpaceForms):
         enter = np.eye(p * m, m)
         return cls(shift, enter, np.concatenate(list(blocks), axis=1), cov)
 
+    @classmethod
+    def from_continuous(
+        cls,
+        state_matrix: ArrayLike,
+        input_matrix: ArrayLike,
+        output_matrix: ArrayLike,
+        step: float,
+        *,
+        innovation_cov: ArrayLike,
+        method: Discretisation = "zoh",
+    ) -> LinearGaussian:
+        """Machine whose memory follows dh/dt = A h + B y between observations.
+
+        Parameters
+        ----------
+        state_matrix : array_like, (n, n)
+            A, per unit of time.
+        input_matrix : array_like, (n, m)
+            B, per unit of time: the memory reads the observations.
+        output_matrix : array_like, (m, n)
+            C, which predicts the observation from the memory.
+        step : float
+            Time between observations, above 0.
+        innovation_cov : array_like, (m, m)
+            S; positive definite.
+        method : {"zoh", "bilinear"}
+            Whether an observation is held until the next, or the trapezoidal rule is used.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument.
+        NumericalError
+            If the discretisation overflows, or the bilinear one doesn't exist because A has the
+            eigenvalue 2 / step.
+
+        Notes
+        -----
+        By :func:`scipy.signal.cont2discrete`. The memory at time t is that just before y_t, so C is
+        used as it is: the prediction of y_t mustn't depend on y_t.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> machine = ep.LinearGaussian.from_continuous(
+        ...     [[-1.0]], [[0.5]], [[1.0]], 0.1, innovation_cov=[[1.0]]
+        ... )
+        >>> print(f"{machine.state_matrix[0, 0]:.6f}")
+        0.904837
+        """
+        a = as_matrix(state_matrix, "state_matrix", (None, None))
+        n = a.shape[0]
+        a = as_matrix(a, "state_matrix", (n, n))
+        b = as_matrix(input_matrix, "input_matrix", (n, None))
+        transition, gain = discretised(a, b, as_positive(step, "step"), method)
+        return cls(transition, gain, output_matrix, innovation_cov)
+
     @property
     def n_states(self) -> int:
         """Size n of the memory."""
@@ -328,17 +387,34 @@ class LinearGaussian(StateSpaceForms):
         >>> import entroprod as ep
         >>> ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]]).require_rate()
         """
-        for matrix, what in (
-            (self.transition, "has no stationary state: its transition F + G C"),
-            (self.state_matrix, "has a memory that never fades: its state_matrix F"),
-        ):
-            eigenvalue = marginal_eigenvalue(matrix)
-            if eigenvalue is not None:
-                msg = (
-                    f"machine {what} has the eigenvalue {readable(eigenvalue)} "
-                    f"of modulus {abs(eigenvalue):.10g}"
-                )
-                raise NumericalError(msg)
+        self._refuse_marginal(
+            marginal_eigenvalue(self.transition),
+            "has no stationary state: its transition F + G C",
+        )
+        self._refuse_marginal(
+            self._marginal_filter_eigenvalue(),
+            "has a memory that never fades: its state_matrix F",
+        )
+
+    @staticmethod
+    def _refuse_marginal(eigenvalue: complex | None, what: str) -> None:
+        if eigenvalue is not None:
+            msg = (
+                f"machine {what} has the eigenvalue {readable(eigenvalue)} "
+                f"of modulus {abs(eigenvalue):.10g}"
+            )
+            raise NumericalError(msg)
+
+    def _marginal_filter_eigenvalue(self) -> complex | None:
+        return marginal_eigenvalue(self.state_matrix)
+
+    def _may_overflow(self) -> bool:
+        """Whether paths of the process can grow without bound."""
+        return self.spectral_radius >= 1.0
+
+    def _require_working_memory(self, n_matrices: int) -> None:
+        """Refuse work on so many (n, n) matrices of doubles that don't fit."""
+        # The constructor has asked for ten such matrices, and they are there.
 
     def sample(
         self,
@@ -395,7 +471,7 @@ class LinearGaussian(StateSpaceForms):
         require_memory(8 * size, "n_steps or n_paths", f"a sample of shape {shape}")
         with reporting(progress, n_paths, "sampling") as report:
             paths = _core.sample(self._kernel, n_paths, n_steps, key, threads, report)
-        if self.spectral_radius >= 1.0 and not np.isfinite(paths).all():
+        if self._may_overflow() and not np.isfinite(paths).all():
             msg = (
                 "the paths overflow: the machine's transition F + G C has spectral radius "
                 f"{self.spectral_radius:.6g}"

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 Precision: TypeAlias = Literal["auto", "double", "extended"]
 
+# Matrices of doubles, (n, n), at most: the state of the recursions now and before, in
+# double-double; and the machine and three sums, each with its powers, of a doubling.
+_RECURSION_MATRICES = 12
+_DOUBLING_MATRICES = 60
+
 
 @dataclass(frozen=True, repr=False)
 class EntropyProduction:
@@ -282,6 +287,7 @@ def entropy_production_curve(
     n_steps = as_count(n_steps, "n_steps")
     _require_precision(precision)
     require_memory(8 * n_steps, "n_steps", f"a curve of {n_steps} values")
+    machine._require_working_memory(_RECURSION_MATRICES)
     try:
         return _core.entropy_production_curve(machine._kernel, n_steps, precision, True)
     except OverflowError as error:
@@ -329,17 +335,19 @@ def entropy_production_rate(machine: LinearGaussian, *, precision: Precision = "
 
 def _rate_by_doubling(machine: LinearGaussian, precision: Precision) -> tuple[float, float]:
     """The core's own rate and its rounding error, of one output too, where theory gives 0."""
+    machine._require_working_memory(_DOUBLING_MATRICES)
     try:
-        rate, error, _ = _core.entropy_production_rate(machine._kernel, precision)
+        rate, rounding_error, _ = _core.entropy_production_rate(machine._kernel, precision)
     except OverflowError as error:
         raise _overflow(machine, error) from None
-    return rate, error
+    return rate, rounding_error
 
 
 def _entropy_production(
     machine: LinearGaussian, n_steps: int, precision: Precision, *, shortcuts: bool = True
 ) -> tuple[float, float, bool]:
     """Total, its rounding error, whether in extended precision; shortcuts off for benchmarks."""
+    machine._require_working_memory(_RECURSION_MATRICES)
     try:
         return _core.entropy_production(machine._kernel, n_steps, precision, shortcuts)
     except OverflowError as error:

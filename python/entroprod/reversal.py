@@ -8,7 +8,7 @@ from entroprod import _core
 from entroprod.arrays import FloatArray, as_count, as_flag, require_memory
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
-from entroprod.production import _overflow, _require_machine
+from entroprod.production import _RECURSION_MATRICES, _overflow, _require_machine
 
 
 def innovation_reversal_matrix(
@@ -113,6 +113,7 @@ def reversal_norm_squared(machine: LinearGaussian, n_steps: int, *, whiten: bool
     n_steps = as_count(n_steps, "n_steps")
     whiten = as_flag(whiten, "whiten")
     kernel = machine._kernel if whiten else machine._kernel.with_unit_innovations()
+    machine._require_working_memory(_RECURSION_MATRICES)
     try:
         excess = _core.entropy_production(kernel, n_steps, "auto", True)[0]
     except OverflowError as error:

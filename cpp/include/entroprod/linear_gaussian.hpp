@@ -15,6 +15,18 @@
 
 namespace entroprod {
 
+// A state matrix that couples only the two components of each pair (0, 1), (2, 3), ..: with i ^ 1
+// the other component of i's pair,
+//   (F x)_i = diagonal_i x_i + partner_i x_{i ^ 1},   (F^T x)_i = diagonal_i x_i + partner_t_i x_{i
+//   ^ 1}.
+// Where n is odd, the last component has no partner, and its coefficients for one are 0.
+template <class Real>
+struct Bands {
+    const Real* diagonal = nullptr;   // (n,); nullptr: there are no bands, F is any matrix
+    const Real* partner = nullptr;    // (n,)
+    const Real* partner_t = nullptr;  // (n,)
+};
+
 // The machine after whitening, y -> L^-1 y with S = L L^T: C -> L^-1 C, G -> G L, S -> I.
 // All row-major. Stacked copies let the recursions do their work in few, larger products.
 template <class Real>
@@ -30,10 +42,14 @@ struct WhitenedMachine {
     const Real* input_emission;        // G C      (n, n)
     const Real* noise;                 // G G^T    (n, n)
     const Real* emission_gram;         // C^T C    (n, n)
+    const Real* input_t = nullptr;     // G^T      (m, n), only with bands
+    Bands<Real> bands = {};            // of F
 
     const Real* emission() const { return emission_over_filter; }
     const Real* filter() const { return emission_over_filter + n_outputs * n_states; }
 };
+
+struct Whitening;
 
 class LinearGaussian {
 public:
@@ -44,6 +60,13 @@ public:
                    const double* input_matrix, const double* output_matrix,
                    const double* innovation_cov, const Poll& poll = nullptr);
 
+    // The same with an F of bands, diagonal (n,) and partner (n,), which makes filtering O(n m) and
+    // a step of the recursions O(n^2 m). No (n, n) matrix is made before something asks for it.
+    static LinearGaussian with_bands(int n_states, int n_outputs, const double* diagonal,
+                                     const double* partner, const double* input_matrix,
+                                     const double* output_matrix, const double* innovation_cov,
+                                     const Poll& poll = nullptr);
+
     int n_states() const { return n_; }
     int n_outputs() const { return m_; }
 
@@ -52,33 +75,60 @@ public:
     const std::vector<double>& inverse_cholesky() const { return inverse_cholesky_; }
     double log_det() const { return log_det_; }
 
-    // Views that live as long as the machine. The extended one is made at its first use, which is
-    // safe from several threads.
+    // Views that live as long as the machine. What isn't there yet is made at its first use, which
+    // is safe from several threads.
     WhitenedMachine<double> whitened() const;
     WhitenedMachine<Extended> whitened_extended() const;
 
     // The same parameters at every step, the memory in units of its own spread.
     MachineSteps steps() const;
 
+    // The same views without any (n, n) matrix where the machine has bands: only C, G, G^T and the
+    // bands are there then, and filter() isn't.
+    WhitenedMachine<double> lean() const;
+    WhitenedMachine<Extended> lean_extended() const;
+
     // The same machine with S = I: its whitened quantities are this machine's unwhitened ones.
     LinearGaussian with_unit_innovations(const Poll& poll = nullptr) const;
 
 private:
+    // With bands state_matrix is empty, without them diagonal and partner are.
+    LinearGaussian(int n_states, int n_outputs, std::vector<double> state_matrix,
+                   std::vector<double> diagonal, std::vector<double> partner,
+                   const double* input_matrix, const double* output_matrix,
+                   const double* innovation_cov, const Poll& poll);
+
+    bool has_bands() const { return !diagonal_.empty(); }
+    void scale_memory(const std::vector<double>& scales);
+
     int n_;
     int m_;
     // In units of the memory's own spread.
-    std::vector<double> state_matrix_, input_matrix_, output_matrix_;
+    std::vector<double> state_matrix_, diagonal_, partner_, input_matrix_, output_matrix_;
     std::vector<double> innovation_cov_;
     std::vector<double> initial_mean_;
     std::vector<double> cholesky_, inverse_cholesky_;
     double log_det_ = 0.0;
-    std::vector<double> whitened_;
 
-    struct ExtendedStorage {
-        std::once_flag made;
-        std::vector<Extended> whitened;
+    template <class Real>
+    struct Storage {
+        std::once_flag once;
+        bool is_made = false;  // by the constructor
+        std::vector<Real> data;
     };
-    std::shared_ptr<ExtendedStorage> extended_;
+    struct Storages {
+        Storage<double> whitened, lean;
+        Storage<Extended> whitened_extended, lean_extended;
+        Storage<double> state_matrix;  // with bands only
+    };
+    std::shared_ptr<Storages> storages_;
+
+    enum class Form { whitened, lean };
+    template <class Real>
+    void make(Storage<Real>& storage, Form form, const Whitening& whitening) const;
+    // At its first use.
+    template <class Real>
+    const std::vector<Real>& made(Storage<Real>& storage, Form form) const;
 };
 
 }  // namespace entroprod

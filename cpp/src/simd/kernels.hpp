@@ -74,6 +74,17 @@ struct ProductionKernels {
     AdvanceStretch (*advance_stretch)(int n, int m);  // may return nullptr: there is none
 };
 
+// The same for a machine that has bands, of any size; scratch of structured_scratch_size(n, m).
+template <class Real>
+struct StructuredKernels {
+    typename ProductionKernels<Real>::Advance advance;
+    typename ProductionKernels<Real>::AdvanceCovariance advance_covariance;
+};
+
+constexpr std::size_t structured_scratch_size(int n, int m) {
+    return 9 * static_cast<std::size_t>(n) * m + n + m;
+}
+
 // One path in each lane. Blocks of steps are (n_steps, m, lanes), a memory is (n, lanes).
 struct TrajectoryKernels {
     using DrawNormals = void (*)(std::uint64_t key, std::uint64_t first_path, std::uint64_t first,
@@ -89,6 +100,8 @@ struct TrajectoryKernels {
     Generate (*generate)(int n, int m);  // the variants for a machine of this size
     Filter (*filter)(int n, int m);
     ApplyLower (*apply_lower)(int m);
+    Generate generate_structured;  // for a machine that has bands
+    Filter filter_structured;
 };
 
 // A memory that is known up to N(mean, root root^T).
@@ -202,6 +215,8 @@ struct Kernels {
     TrajectoryKernels trajectory;
     ReversalKernels reversal;
     TimeVaryingKernels time_varying;
+    StructuredKernels<double> structured;
+    StructuredKernels<Extended> structured_extended;
 };
 
 // The best table that this processor can run.

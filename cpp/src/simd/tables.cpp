@@ -17,7 +17,9 @@ Kernels ENTROPROD_JOIN(kernels_, ENTROPROD_ISA)() {
             decomposition_extended(),
             trajectory(),
             reversal(),
-            time_varying()};
+            time_varying(),
+            structured_double(),
+            structured_extended()};
 }
 
 }  // namespace entroprod

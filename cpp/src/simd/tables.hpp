@@ -16,6 +16,8 @@ DecompositionKernels<Extended> decomposition_extended();
 TrajectoryKernels trajectory();
 ReversalKernels reversal();
 TimeVaryingKernels time_varying();
+StructuredKernels<double> structured_double();
+StructuredKernels<Extended> structured_extended();
 
 }  // namespace ENTROPROD_ISA
 }  // namespace entroprod

@@ -24,8 +24,13 @@ struct ApplyLower {
 }  // namespace
 
 TrajectoryKernels trajectory() {
-    return {pack_lanes, draw_normals, pick<Generate>, pick<Filter>,
-            [](int m) { return pick<ApplyLower>(1, m); }};
+    return {pack_lanes,
+            draw_normals,
+            pick<Generate>,
+            pick<Filter>,
+            [](int m) { return pick<ApplyLower>(1, m); },
+            generate<0, 0>,
+            filter<0, 0>};
 }
 
 }  // namespace ENTROPROD_ISA

@@ -40,7 +40,7 @@ ENTROPROD_INLINE void add_product(Extent<R> rows, Extent<K> inner, const double*
 }
 
 // The memory h and the next one; local for fixed sizes, else in scratch memory of
-// (2 n + m) packs.
+// 2 (n + m) packs.
 template <int N, int M>
 struct PathState {
     Pack memory[N], next[N], output[M];
@@ -48,11 +48,12 @@ struct PathState {
 };
 template <>
 struct PathState<0, 0> {
-    Pack *memory, *next, *output;
+    Pack *memory, *next, *output, *innovation;
     PathState(double* scratch, int n, int m)
-        : memory(reinterpret_cast<Pack*>(scratch)), next(memory + n), output(next + n) {
-        static_cast<void>(m);
-    }
+        : memory(reinterpret_cast<Pack*>(scratch)),
+          next(memory + n),
+          output(next + n),
+          innovation(output + m) {}
 };
 
 // C, F and G; for fixed sizes a local copy, which stores to paths can't alias, so that the
@@ -69,18 +70,62 @@ struct Coefficients {
 template <>
 struct Coefficients<0, 0> {
     const double *emission, *filter, *input;
+    Bands<double> bands;  // if there are, there is no filter
     explicit Coefficients(const WhitenedMachine<double>& machine)
-        : emission(machine.emission()), filter(machine.filter()), input(machine.input) {}
+        : emission(machine.emission()),
+          filter(machine.filter()),
+          input(machine.input),
+          bands(machine.bands) {}
 };
+
+// h -> F h for an F of bands.
+ENTROPROD_INLINE void apply_bands(int n, const Bands<double>& bands, Pack* memory) {
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        const Pack first = memory[i], second = memory[i + 1];
+        memory[i] = add_multiple(first * spread(bands.diagonal[i]), second, bands.partner[i]);
+        memory[i + 1] =
+            add_multiple(second * spread(bands.diagonal[i + 1]), first, bands.partner[i + 1]);
+    }
+    if (i < n) memory[i] = memory[i] * spread(bands.diagonal[i]);
+}
 
 // h -> F h + G y
 template <int N, int M>
 ENTROPROD_INLINE void absorb(Extent<N> n, Extent<M> m, const Coefficients<N, M>& machine,
                              PathState<N, M>& state) {
+    if constexpr (N == 0) {
+        if (machine.bands.diagonal != nullptr) {
+            apply_bands(n, machine.bands, state.memory);
+            add_product<1>(n, m, machine.input, m, state.output, state.memory);
+            return;
+        }
+    }
     for (int i = 0; i < n; ++i) state.next[i] = spread(0.0);
     add_product<1>(n, n, machine.filter, n, state.memory, state.next);
     add_product<1>(n, m, machine.input, m, state.output, state.next);
     for (int i = 0; i < n; ++i) state.memory[i] = state.next[i];
+}
+
+// |y - C h|^2
+template <int N, int M>
+ENTROPROD_INLINE Pack squared_innovation(Extent<N> n, Extent<M> m,
+                                         const Coefficients<N, M>& machine,
+                                         PathState<N, M>& state) {
+    Pack square = spread(0.0);
+    if constexpr (N == 0) {
+        // All rows of C together share each load of the memory.
+        for (int i = 0; i < m; ++i) state.innovation[i] = state.output[i];
+        add_product<-1>(m, n, machine.emission, n, state.memory, state.innovation);
+        for (int i = 0; i < m; ++i) square = square + state.innovation[i] * state.innovation[i];
+        return square;
+    }
+    for (int i = 0; i < m; ++i) {
+        Pack innovation[1] = {state.output[i]};
+        add_product<-1>(Extent<1>(1), n, machine.emission + i * n, n, state.memory, innovation);
+        square = square + innovation[0] * innovation[0];
+    }
+    return square;
 }
 
 template <int N>
@@ -142,13 +187,7 @@ void filter(const WhitenedMachine<double>& machine, std::int64_t n_steps, int di
         for (std::int64_t k = done; k < end; ++k) {
             const double* step = steps + (first + direction * k) * m * pack_lanes;
             load_packs(m, step, state.output);
-            Pack square = spread(0.0);
-            for (int i = 0; i < m; ++i) {
-                Pack innovation[1] = {state.output[i]};
-                add_product<-1>(Extent<1>(1), n, coefficients.emission + i * n, n, state.memory,
-                                innovation);
-                square = square + innovation[0] * innovation[0];
-            }
+            const Pack square = squared_innovation(n, m, coefficients, state);
             if (step_squares != nullptr) store(step_squares + k * pack_lanes, square);
             sum = sum + square;
             absorb(n, m, coefficients, state);

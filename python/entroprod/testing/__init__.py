@@ -59,6 +59,7 @@ from entroprod.testing.checks import (
 )
 from entroprod.testing.strategies import (
     covariances,
+    diagonal_machines,
     matrices,
     nearly_reversible_machines,
     rank_deficient_machines,
@@ -106,6 +107,7 @@ __all__ = [
     "check_trace_of_reversal",
     "check_variance_of_sigma",
     "covariances",
+    "diagonal_machines",
     "matrices",
     "nearly_reversible_machines",
     "rank_deficient_machines",

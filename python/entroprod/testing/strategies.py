@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.structured import DiagonalSSM
 
 Array = npt.NDArray[np.float64]
 Size = int | tuple[int, int]
@@ -184,6 +185,46 @@ def seasonal_machines(
     last = _shrunk_to(0.9, draw(matrices(m, m)))
     coefficients = np.concatenate([np.zeros((p - 1, m, m)), last[None]])
     return LinearGaussian.from_var(coefficients, draw(covariances(m)))
+
+
+@st.composite
+def diagonal_machines(
+    draw: DrawFn,
+    *,
+    n_real: Size = (0, 8),
+    n_pairs: Size = (0, 8),
+    n_outputs: Size = (1, 3),
+    max_spectral_radius: float = 0.95,
+) -> DiagonalSSM:
+    """Diagonal state-space models, stable in transition and filter, of real modes and pairs.
+
+    Parameters
+    ----------
+    n_real, n_pairs, n_outputs : int or (int, int)
+        Numbers of real modes, of conjugate pairs, and of outputs, or inclusive bounds for them;
+        without any mode there is one real one.
+    max_spectral_radius : float
+        Bound for the eigenvalues of the transition, less than 1. Those of the filter, multiples of
+        1/16 in real and imaginary part, stay within 0.95.
+    """
+    real, pairs, m = draw(_sizes(n_real)), draw(_sizes(n_pairs)), draw(_sizes(n_outputs))
+    real = real or int(pairs == 0)
+    p = real + pairs
+    single = st.integers(-15, 15).map(lambda k: complex(k / _GRID))
+    turning = st.tuples(st.integers(-12, 12), st.integers(1, 9))
+    modes = [draw(single) for _ in range(real)]
+    modes += [complex(a / _GRID, b / _GRID) for a, b in (draw(turning) for _ in range(pairs))]
+    complex_part = np.zeros((p, 1))
+    complex_part[real:] = 1.0
+    inputs = draw(matrices(p, m)) + 1j * complex_part * draw(matrices(p, m))
+    output = draw(matrices(m, p)) + 1j * complex_part.T * draw(matrices(m, p))
+    cov = draw(covariances(m))
+    machine = DiagonalSSM(modes, inputs, output, cov)
+    # Halving the coupling leads to the stable filter.
+    while _radius(machine.transition) > max_spectral_radius:
+        inputs = inputs / 2
+        machine = DiagonalSSM(modes, inputs, output, cov)
+    return machine
 
 
 @st.composite
