@@ -489,7 +489,7 @@ def backward_machine(machine: Machine, backward: Machine | None) -> Machine:
     require_machine(backward, "backward")
     if backward.n_outputs != machine.n_outputs:
         msg = (
-            f"backward must have {machine.n_outputs} output(s) as machine has, "
+            f"backward must have {machine.n_outputs} output(s), as machine has, "
             f"got {backward.n_outputs}"
         )
         raise ValueError(msg)
