@@ -42,6 +42,7 @@ void multiply_matrices(int rows, int inner, int cols, const Extended* a, const E
                        Extended* out) {
     for_columns(0, cols, [&](int first, const auto& lanes) {
         multiply_columns(lanes, first, rows, inner, cols, a, b, out);
+        interruption_point(work_of_extended * rows * inner * register_lanes);
     });
 }
 
