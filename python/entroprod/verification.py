@@ -104,13 +104,14 @@ class Verification:
             f"Verification: {verdict}, {len(self.skipped)} skipped "
             f"(n_steps={self.n_steps}, n_paths={self.n_paths}, seed={self.seed})"
         ]
+        name_width = max(len(law.name) for law in self.laws)
         for law in self.laws:
-            lines.append(_row(law))
+            lines.append(_row(law, name_width))
         return "\n".join(lines)
 
 
-def _row(law: LawResult) -> str:
-    head = f"  {_MARKS[law.passed]}  {law.name:<23}"
+def _row(law: LawResult, name_width: int) -> str:
+    head = f"  {_MARKS[law.passed]}  {law.name:<{name_width}}  "
     if law.skipped:
         body = law.reason
     else:
