@@ -1,4 +1,5 @@
 #include "bindings/arrays.hpp"
+#include "bindings/precision.hpp"
 #include "bindings/topics.hpp"
 #include "entroprod/production.hpp"
 
@@ -6,21 +7,8 @@
 
 namespace py = pybind11;
 using namespace entroprod;
-
-namespace {
-
-ProductionOptions options(std::string_view precision, bool shortcuts) {
-    if (precision == "double") return {Precision::double_precision, shortcuts};
-    if (precision == "extended") return {Precision::extended, shortcuts};
-    return {Precision::automatic, shortcuts};
-}
-
-// (value, rounding error, computed in double-double?)
-py::tuple as_tuple(const ProductionValue& value) {
-    return py::make_tuple(value.value, value.rounding_error, value.extended);
-}
-
-}  // namespace
+using bindings::as_tuple;
+using bindings::options;
 
 void bind_production(py::module_& module) {
     py::register_exception<Overflow>(module, "CoreOverflow", PyExc_OverflowError);

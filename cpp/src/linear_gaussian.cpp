@@ -153,7 +153,7 @@ LinearGaussian::LinearGaussian(int n_states, int n_outputs, const double* state_
     if (static_cast<std::int64_t>(n_ + m_) * (n_ + m_) > std::numeric_limits<int>::max()) {
         throw std::length_error("the machine's matrices have more entries than an int can count");
     }
-    const auto scales =
+    const std::vector<double>& scales = memory_units_ =
         memory_scales(n_, m_, state_matrix_, input_matrix_, output_matrix_, innovation_cov_);
     for (int i = 0; i < n_; ++i) {
         for (int j = 0; j < n_; ++j) state_matrix_[i * n_ + j] *= scales[j] / scales[i];

@@ -6,136 +6,21 @@
 #include <vector>
 
 #include "entroprod/matrix.hpp"
-#include "long_run.hpp"
+#include "geometric_sum.hpp"
+#include "precision.hpp"
 #include "recursion.hpp"
 #include "rounding.hpp"
+#include "totals.hpp"
 
 namespace entroprod {
 namespace {
-
-// A relative rounding error that automatic precision accepts.
-constexpr double accepted_error = 1e-12;
-
-// A negative entropy production can only be rounding, and 0 is nearer the truth.
-double nonnegative(Extended value) { return std::max(value.high, 0.0); }
-
-template <class Real>
-Extended half(Real value) {
-    return Extended(0.5) * Extended(value);
-}
-
-template <class Real>
-StepTerms<Real> scaled(const StepTerms<Real>& terms, double factor) {
-    return {terms.excess * Real(factor), terms.magnitude * factor, terms.x_squared * factor,
-            terms.parts_squared * factor};
-}
-
-// The sums of the terms of some steps. The curve, if there is one, takes the total after each.
-template <class Real>
-StepTerms<Real> sum_terms(const StepTerms<Real>* terms, int n_steps, const Extended& total,
-                          double* curve) {
-    StepTerms<Real> sums{};
-    for (int k = 0; k < n_steps; ++k) {
-        sums.excess += terms[k].excess;
-        sums.magnitude += terms[k].magnitude;
-        sums.x_squared += terms[k].x_squared;
-        sums.parts_squared += terms[k].parts_squared;
-        if (curve) curve[k] = nonnegative(total + half(sums.excess));
-    }
-    return sums;
-}
-
-// Values on a straight line from `start`, which isn't one of them.
-void add_line(const Extended& start, const Extended& slope, std::int64_t count, double* values) {
-    for (std::int64_t k = 0; k < count; ++k) {
-        values[k] = nonnegative(start + slope * Extended(static_cast<double>(k + 1)));
-        if (k % block_steps == 0) interruption_point(block_steps * work_of_extended);
-    }
-}
-
-// From so many steps on a long run is worth its doublings, whatever the size of the machine.
-constexpr std::int64_t long_run_steps = 1 << 14;
-
-// The terms of all the steps to come, once the backward memory has converged. False, with nothing
-// done, where something would grow beyond the range of double: step by step it can be said when.
-template <class Real>
-bool finish(const WhitenedMachine<Real>& machine, Recursion<Real>& recursion, std::int64_t n_steps,
-            StepTerms<Real>& sums, double& memory_length) {
-    std::vector<Real> settled_dual;
-    const StepTerms<Real> terms = recursion.step_without_dual(settled_dual);
-    const LongRun<Real> run(machine, settled_dual.data(), n_steps);
-    const Real memory_part = run.sum(recursion.dual());
-    sums = scaled(terms, static_cast<double>(n_steps));
-    sums.excess += memory_part;
-    sums.magnitude += to_double(memory_part);
-    memory_length = memory_length / block_steps + run.memory_length();
-    return std::isfinite(sums.magnitude);
-}
 
 template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
                           const Poll& poll, double* curve) {
     PollWatch watch(poll);
-    const auto view = whitened<Real>(machine);
-    Recursion<Real> recursion(view, watch);
-    ErrorBound error(machine.whitened(), unit_roundoff<Real>);
-    Extended total;
-    StepTerms<Real> slope{};  // a step's terms, where they no longer change
-    bool converged = false;
-    bool may_finish = !curve && shortcuts;
-    double memory_length = 0.0;
-    std::int64_t done = 0;
-    while (done < n_steps && !(converged && shortcuts)) {
-        if (may_finish && recursion.memory_converged() && n_steps - done >= long_run_steps) {
-            StepTerms<Real> rest{};
-            may_finish = finish(view, recursion, n_steps - done, rest, memory_length);
-            if (may_finish) {
-                total += half(rest.excess);
-                error.add(rest, static_cast<double>(n_steps - done), memory_length);
-                done = n_steps;
-                break;
-            }
-        }
-        // The first steps go block by block: most memories end there.
-        const bool may_stretch = !curve && done >= stretch_steps && n_steps - done >= stretch_steps;
-        int steps = stretch_steps;
-        StepTerms<Real> sums{};
-        if (may_stretch && recursion.advance_stretch(sums)) {
-            slope = scaled(sums, 1.0 / steps);
-        } else {
-            steps = static_cast<int>(std::min<std::int64_t>(block_steps, n_steps - done));
-            const StepTerms<Real>* terms = recursion.advance(steps);
-            sums = sum_terms(terms, steps, total, curve ? curve + done : nullptr);
-            slope = terms[steps - 1];
-        }
-        total += half(sums.excess);
-        error.add(sums, steps, memory_length);
-        done += steps;
-        if (!converged) {
-            memory_length = static_cast<double>(done);
-            converged = recursion.converged();
-            // A memory of that many steps until rounding level decays within a few of them.
-            if (converged) memory_length /= block_steps;
-        }
-    }
-    const Extended per_step = half(slope.excess);
-    if (curve) add_line(total, per_step, n_steps - done, curve + done);
-    const auto rest = static_cast<double>(n_steps - done);
-    total += per_step * Extended(rest);
-    error.add(scaled(slope, rest), rest, memory_length);
-    if (!std::isfinite(total.high)) throw Overflow(n_steps);
-    return {nonnegative(total), error.nats(n_steps), std::is_same_v<Real, Extended>};
-}
-
-// Runs in double, and again in double-double where the options or the error ask for it.
-template <class Run>
-ProductionValue with_precision(Precision precision, const Run& run) {
-    if (precision != Precision::extended) {
-        const ProductionValue result = run(double{});
-        const bool good = result.rounding_error <= accepted_error * result.value;
-        if (good || precision == Precision::double_precision) return result;
-    }
-    return run(Extended{});
+    Recursion<Real> recursion(whitened<Real>(machine), watch);
+    return total_of_steps(machine, recursion, n_steps, shortcuts, shortcuts, curve, [] {});
 }
 
 // Forward covariances Pi_1 .. Pi_T, kept at the start of each block of steps until they have
@@ -239,88 +124,25 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
     }
 }
 
-// Sums sum_j L^j X R^j by doubling: after each round twice as many terms, and L, R squared.
-template <class Real>
-class GeometricSum {
-public:
-    GeometricSum(int n, const Real* left, const Real* right, const Real* first)
-        : n_(n),
-          size_(static_cast<std::size_t>(n) * n),
-          left_(left, left + size_),
-          right_(right, right + size_),
-          sum_(first, first + size_),
-          product_(size_),
-          next_(size_) {
-        while (!add_round()) {
-        }
-    }
-
-    const Real* sum() const { return sum_.data(); }
-    double n_terms() const { return n_terms_; }
-
-private:
-    // True when the sum no longer changes.
-    bool add_round() {
-        multiply(left_, sum_, product_);
-        multiply(product_, right_, next_);
-        const double added = largest(next_.data(), size_);
-        for (std::size_t i = 0; i < size_; ++i) sum_[i] += next_[i];
-        const double scale = largest(sum_.data(), size_);
-        n_terms_ *= 2.0;
-        if (!std::isfinite(scale) || !std::isfinite(added) || n_terms_ > longest) {
-            throw Overflow(static_cast<std::int64_t>(n_terms_));
-        }
-        if (added <= 0.25 * unit_roundoff<Real> * scale) return true;
-        multiply(left_, left_, product_);
-        left_.swap(product_);
-        multiply(right_, right_, product_);
-        right_.swap(product_);
-        return false;
-    }
-
-    void multiply(const std::vector<Real>& a, const std::vector<Real>& b, std::vector<Real>& out) {
-        production_kernels<Real>().multiply(n_, n_, n_, a.data(), b.data(), out.data());
-    }
-
-    // A memory of more steps than this is a unit root to all intents.
-    static constexpr double longest = 0x1p60;
-
-    int n_;
-    std::size_t size_;
-    std::vector<Real> left_, right_, sum_, product_, next_;
-    double n_terms_ = 1.0;
-};
-
 template <class Real>
 ProductionValue run_rate(const LinearGaussian& machine, const Poll& poll) {
     const PollWatch watch(poll);
     const auto view = whitened<Real>(machine);
     const Extent<0> n(view.n_states), m(view.n_outputs);
-    const GeometricSum<Real> gamma(n, view.filter(), view.transition, view.input_emission);
-    const GeometricSum<Real> covariance(n, view.transition, view.transition_t, view.noise);
-
-    // N N^T with N = F Gamma G + G, the noise that drives Omega.
-    const std::size_t size = static_cast<std::size_t>(n) * n;
-    const std::size_t wide = static_cast<std::size_t>(n) * m;
-    std::vector<Real> product(size), driven(wide), driven_t(wide), noise(size, Real(0.0));
-    multiply(n, n, n, view.filter(), gamma.sum(), product.data());
-    multiply(n, n, m, product.data(), view.input, driven.data());
-    for (std::size_t i = 0; i < wide; ++i) driven[i] += view.input[i];
-    transpose(n, m, driven.data(), driven_t.data());
-    add_gram(m, n, driven_t.data(), noise.data());
-    const GeometricSum<Real> omega(n, view.filter(), view.filter_t, noise.data());
+    const FixedPoints<Real> fixed(view);
 
     // From the fixed points one step of the recursion has the rate as its term.
+    const std::size_t size = static_cast<std::size_t>(n) * n;
     std::vector<Real> state(3 * size, Real(0.0));
-    std::copy_n(gamma.sum(), size, state.begin());
-    std::copy_n(omega.sum(), size, state.begin() + static_cast<std::ptrdiff_t>(size));
+    std::copy_n(fixed.gamma.sum(), size, state.begin());
+    std::copy_n(fixed.omega.sum(), size, state.begin() + static_cast<std::ptrdiff_t>(size));
     std::vector<Real> scratch(scratch_size(n, m));
     StepTerms<Real> terms{};
     production_kernels<Real>().advance(n, m)(
-        view, {state.data(), state.data() + size, state.data() + 2 * size}, 1, covariance.sum(), 0,
-        scratch.data(), &terms);
+        view, {state.data(), state.data() + size, state.data() + 2 * size}, 1,
+        fixed.covariance.sum(), 0, scratch.data(), &terms);
     ErrorBound error(machine.whitened(), unit_roundoff<Real>);
-    const double memory_length = std::max({gamma.n_terms(), covariance.n_terms(), omega.n_terms()});
+    const double memory_length = fixed.memory_length();
     error.add(terms, 1, memory_length / block_steps);
     const Extended rate = half(terms.excess);
     if (!std::isfinite(rate.high)) throw Overflow(static_cast<std::int64_t>(memory_length));

@@ -8,6 +8,12 @@ _core.set_gemm_address(_lapack.dgemm_address())
 
 from entroprod.adapters import from_control, from_scipy, from_statsmodels
 from entroprod.errors import NumericalError
+from entroprod.gradient import (
+    EntropyProductionGradient,
+    EntropyProductionRateGradient,
+    entropy_production_gradient,
+    entropy_production_rate_gradient,
+)
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import (
     EntropyProduction,
@@ -30,6 +36,8 @@ __version__ = _version("entroprod")
 
 __all__ = [
     "EntropyProduction",
+    "EntropyProductionGradient",
+    "EntropyProductionRateGradient",
     "LinearGaussian",
     "MonteCarlo",
     "NumericalError",
@@ -39,7 +47,9 @@ __all__ = [
     "Verification",
     "entropy_production",
     "entropy_production_curve",
+    "entropy_production_gradient",
     "entropy_production_rate",
+    "entropy_production_rate_gradient",
     "fit_var",
     "from_control",
     "from_scipy",
