@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from entroprod.production import Precision, _overflow, _require_machine, _requir
 if TYPE_CHECKING:
     import pandas as pd
 
-# To ask the system how much memory is free takes longer than the gradient of a small machine.
 _NEGLIGIBLE_MEMORY = 2**26
 _PARAMETERS = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 
@@ -224,7 +222,7 @@ def entropy_production_rate_gradient(
     _require_machine(machine)
     _require_precision(precision)
     machine.require_rate()
-    _memory_limit(machine, 1, precision)
+    _require_working_memory(machine, precision)
     if machine.n_outputs == 1:  # the spectrum of one output equals that of its reversal
         return EntropyProductionRateGradient(
             rate=0.0,
@@ -256,13 +254,23 @@ def _entropy_production_gradient(
     machine: LinearGaussian, n_steps: int, precision: Precision, *, shortcuts: bool = True
 ) -> EntropyProductionGradient:
     """Shortcuts off for benchmarks."""
-    limit = _memory_limit(machine, n_steps, precision)
+    _require_working_memory(machine, precision)
+    # Few machines need to keep more states than that, and to ask the system takes longer than the
+    # gradient of a small machine.
+    limit = float(_NEGLIGIBLE_MEMORY)
     try:
-        total, error, extended, state, inputs, output, cov = _core.entropy_production_gradient(
-            machine._kernel, n_steps, precision, shortcuts, limit
-        )
+        try:
+            result = _core.entropy_production_gradient(
+                machine._kernel, n_steps, precision, shortcuts, limit
+            )
+        except _core.CoreMemoryLimit:
+            limit = float(available_memory())
+            result = _core.entropy_production_gradient(
+                machine._kernel, n_steps, precision, shortcuts, limit
+            )
     except OverflowError as overflow:
         raise _overflow(machine, overflow) from None
+    total, error, extended, state, inputs, output, cov = result
     return EntropyProductionGradient(
         total=total,
         state_matrix=_read_only(state),
@@ -275,18 +283,12 @@ def _entropy_production_gradient(
     )
 
 
-def _memory_limit(machine: LinearGaussian, n_steps: int, precision: Precision) -> float:
-    """Bytes that the core may keep states in, after a check that a few steps fit."""
+def _require_working_memory(machine: LinearGaussian, precision: Precision) -> None:
+    """What a few steps need; more is counted in the core."""
     size = machine.n_states + machine.n_outputs
     real_size = 8 if precision == "double" else 16
-    fixed = 60 * real_size * size**2
-    # States at about the square root of as many steps as there are, and a tape in between.
-    worst = fixed + 30 * real_size * size**2 * max(1280, 2 * math.isqrt(n_steps))
-    if worst <= _NEGLIGIBLE_MEMORY:
-        return math.inf
     what = f"the gradient of a machine of {machine.n_states} states, {machine.n_outputs} outputs"
-    require_memory(fixed, "machine", what)
-    return float(available_memory())
+    require_memory(60 * real_size * size**2, "machine", what)
 
 
 def _zeros_like(array: FloatArray) -> FloatArray:
