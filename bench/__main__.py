@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import (
     bench_decomposition,
+    bench_gradient,
     bench_linear_gaussian,
     bench_production,
     bench_reversal,
@@ -26,6 +27,7 @@ from .timing import Timer
 TOPICS: dict[str, Topic] = {
     "production": bench_production.rows,
     "decomposition": bench_decomposition.rows,
+    "gradient": bench_gradient.rows,
     "reversal": bench_reversal.rows,
     "sigma_law": bench_sigma_law.rows,
     "trajectory": bench_trajectory.rows,

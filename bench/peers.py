@@ -75,6 +75,40 @@ def entropy_production_rate(machine: ep.LinearGaussian, n_points: int) -> float:
     return float(np.mean(np.trace(product, axis1=1, axis2=2).real) - m) / 2
 
 
+def entropy_production_gradient(machine: ep.LinearGaussian, n_steps: int) -> FloatArray:
+    """Of F: the linear-time recursion in torch, differentiated by autograd.
+
+    Raises ImportError without torch.
+    """
+    import torch
+
+    def tensor(matrix: npt.NDArray[Any]) -> torch.Tensor:
+        return torch.tensor(matrix, dtype=torch.float64)
+
+    factor = tensor(np.linalg.cholesky(machine.innovation_cov))
+    state = tensor(machine.state_matrix).requires_grad_()
+    inputs = tensor(machine.input_matrix) @ factor
+    output = torch.linalg.solve_triangular(factor, tensor(machine.output_matrix), upper=False)
+    stacked = torch.cat([output, state])
+    transition = state + inputs @ output
+    side_by_side = torch.cat([transition, inputs], dim=1)
+    noise, gram, drive = inputs @ inputs.T, output.T @ output, inputs @ output
+    n, m = machine.n_states, machine.n_outputs
+    gamma = omega = dual = torch.zeros(n, n, dtype=torch.float64)
+    identity, total = torch.eye(m, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for _ in range(n_steps):
+        product = stacked @ gamma @ side_by_side
+        x, y = output - product[:m, :n], identity - product[:m, n:]
+        read = product[m:, n:] + inputs
+        total = total + (noise * dual).sum() + (y * y).sum() + (gram * omega).sum() - m
+        gamma = product[m:, :n] + drive
+        omega = read @ read.T + state @ omega @ state.T
+        dual = transition.T @ dual @ transition + x.T @ x
+    (gradient,) = torch.autograd.grad(0.5 * total, state)
+    result: FloatArray = gradient.numpy()
+    return result
+
+
 def monte_carlo(
     machine: ep.LinearGaussian, n_steps: int, n_paths: int, rng: np.random.Generator
 ) -> tuple[float, float, float]:

@@ -6,6 +6,7 @@
 PYBIND11_MODULE(_core, module) {
     bind_blas(module);
     bind_decomposition(module);
+    bind_gradient(module);
     bind_linear_gaussian(module);
     bind_production(module);
     bind_reversal(module);

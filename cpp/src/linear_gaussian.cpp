@@ -278,10 +278,11 @@ LinearGaussian::LinearGaussian(int n_states, int n_outputs, std::vector<double> 
     if (static_cast<std::int64_t>(n_ + m_) * (n_ + m_) > std::numeric_limits<int>::max()) {
         throw std::length_error("the machine's matrices have more entries than an int can count");
     }
-    scale_memory(
+    memory_units_ =
         has_bands()
             ? memory_scales(diagonal_, partner_, input_matrix_, output_matrix_, innovation_cov_)
-            : memory_scales(n_, m_, state_matrix_, input_matrix_, output_matrix_, innovation_cov_));
+            : memory_scales(n_, m_, state_matrix_, input_matrix_, output_matrix_, innovation_cov_);
+    scale_memory(memory_units_);
     const Whitening whitening(n_, m_, input_matrix_, output_matrix_, innovation_cov_);
     cholesky_ = converted<double>(whitening.cholesky);
     inverse_cholesky_ = converted<double>(whitening.inverse_cholesky);

@@ -9,64 +9,12 @@
 #include "entroprod/matrix.hpp"
 #include "forward.hpp"
 #include "geometric_sum.hpp"
-#include "long_run.hpp"
 #include "precision.hpp"
 #include "recursion.hpp"
-#include "rounding.hpp"
+#include "totals.hpp"
 
 namespace entroprod {
 namespace {
-
-// A negative entropy production can only be rounding, and 0 is nearer the truth.
-double nonnegative(Extended value) { return std::max(value.high, 0.0); }
-
-template <class Real>
-StepTerms<Real> scaled(const StepTerms<Real>& terms, double factor) {
-    return {terms.excess * Real(factor), terms.magnitude * factor, terms.x_squared * factor,
-            terms.parts_squared * factor};
-}
-
-// The sums of the terms of some steps. The curve, if there is one, takes the total after each.
-template <class Real>
-StepTerms<Real> sum_terms(const StepTerms<Real>* terms, int n_steps, const Extended& total,
-                          double* curve) {
-    StepTerms<Real> sums{};
-    for (int k = 0; k < n_steps; ++k) {
-        sums.excess += terms[k].excess;
-        sums.magnitude += terms[k].magnitude;
-        sums.x_squared += terms[k].x_squared;
-        sums.parts_squared += terms[k].parts_squared;
-        if (curve) curve[k] = nonnegative(total + half(sums.excess));
-    }
-    return sums;
-}
-
-// Values on a straight line from `start`, which isn't one of them.
-void add_line(const Extended& start, const Extended& slope, std::int64_t count, double* values) {
-    for (std::int64_t k = 0; k < count; ++k) {
-        values[k] = nonnegative(start + slope * Extended(static_cast<double>(k + 1)));
-        if (k % block_steps == 0) interruption_point(block_steps * work_of_extended);
-    }
-}
-
-// From so many steps on a long run is worth its doublings, whatever the size of the machine.
-constexpr std::int64_t long_run_steps = 1 << 14;
-
-// The terms of all the steps to come, once the backward memory has converged. False, with nothing
-// done, where something would grow beyond the range of double: step by step it can be said when.
-template <class Real>
-bool finish(const WhitenedMachine<Real>& machine, Recursion<Real>& recursion, std::int64_t n_steps,
-            StepTerms<Real>& sums, double& memory_length) {
-    std::vector<Real> settled_dual;
-    const StepTerms<Real> terms = recursion.step_without_dual(settled_dual);
-    const LongRun<Real> run(machine, settled_dual.data(), n_steps);
-    const Real memory_part = run.sum(recursion.dual());
-    sums = scaled(terms, static_cast<double>(n_steps));
-    sums.excess += memory_part;
-    sums.magnitude += to_double(memory_part);
-    memory_length = memory_length / block_steps + run.memory_length();
-    return std::isfinite(sums.magnitude);
-}
 
 template <class Real>
 ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, bool shortcuts,
@@ -74,59 +22,9 @@ ProductionValue run_curve(const LinearGaussian& machine, std::int64_t n_steps, b
     PollWatch watch(poll);
     const auto view = lean<Real>(machine);
     Recursion<Real> recursion(view, watch);
-    ErrorBound error(lean<double>(machine), unit_roundoff<Real>);
-    Extended total;
-    StepTerms<Real> slope{};  // a step's terms, where they no longer change
-    std::optional<bool> does_forget;
-    const auto transition_forgets = [&] {
-        if (!does_forget) does_forget = forgets(view, n_steps);
-        return *does_forget;
-    };
-    bool converged = false;
     // Doubling takes products of (n, n) matrices, which bands are there to avoid.
-    bool may_finish = !curve && shortcuts && view.bands.diagonal == nullptr;
-    double memory_length = 0.0;
-    std::int64_t done = 0;
-    while (done < n_steps && !(converged && shortcuts)) {
-        if (may_finish && recursion.memory_converged() && n_steps - done >= long_run_steps) {
-            StepTerms<Real> rest{};
-            may_finish = finish(view, recursion, n_steps - done, rest, memory_length);
-            if (may_finish) {
-                total += half(rest.excess);
-                error.add(rest, static_cast<double>(n_steps - done), memory_length);
-                done = n_steps;
-                break;
-            }
-        }
-        // The first steps go block by block: most memories end there.
-        const bool may_stretch = !curve && done >= stretch_steps && n_steps - done >= stretch_steps;
-        int steps = stretch_steps;
-        StepTerms<Real> sums{};
-        if (may_stretch && recursion.advance_stretch(sums)) {
-            slope = scaled(sums, 1.0 / steps);
-        } else {
-            steps = static_cast<int>(std::min<std::int64_t>(block_steps, n_steps - done));
-            const StepTerms<Real>* terms = recursion.advance(steps);
-            sums = sum_terms(terms, steps, total, curve ? curve + done : nullptr);
-            slope = terms[steps - 1];
-        }
-        total += half(sums.excess);
-        error.add(sums, steps, memory_length);
-        done += steps;
-        if (!converged) {
-            memory_length = static_cast<double>(done);
-            converged = recursion.converged() && transition_forgets();
-            // A memory of that many steps until rounding level decays within a few of them.
-            if (converged) memory_length /= block_steps;
-        }
-    }
-    const Extended per_step = half(slope.excess);
-    if (curve) add_line(total, per_step, n_steps - done, curve + done);
-    const auto rest = static_cast<double>(n_steps - done);
-    total += per_step * Extended(rest);
-    error.add(scaled(slope, rest), rest, memory_length);
-    if (!std::isfinite(total.high)) throw Overflow(n_steps);
-    return {nonnegative(total), error.nats(n_steps), std::is_same_v<Real, Extended>};
+    const bool long_runs = shortcuts && view.bands.diagonal == nullptr;
+    return total_of_steps(machine, recursion, n_steps, shortcuts, long_runs, true, curve, [] {});
 }
 
 template <class Real>

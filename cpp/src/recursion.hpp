@@ -211,6 +211,10 @@ public:
         return true;
     }
 
+    // Gamma, Omega and the dual covariance after the last step, (3, n, n).
+    const Real* numbers() const { return now_.data(); }
+    std::int64_t n_done() const { return n_done_; }
+
     // Whether further steps repeat the last one; to be asked once after each block or stretch.
     bool converged() {
         const double of_memory = std::max(change_of(0), change_of(1));

@@ -9,6 +9,12 @@ _core.set_gemm_address(_lapack.dgemm_address())
 from entroprod.adapters import from_control, from_scipy, from_statsmodels
 from entroprod.continuous import hippo_legs, s4d_legs
 from entroprod.errors import NumericalError
+from entroprod.gradient import (
+    EntropyProductionGradient,
+    EntropyProductionRateGradient,
+    entropy_production_gradient,
+    entropy_production_rate_gradient,
+)
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import (
     EntropyProduction,
@@ -35,6 +41,8 @@ __version__ = _version("entroprod")
 __all__ = [
     "DiagonalSSM",
     "EntropyProduction",
+    "EntropyProductionGradient",
+    "EntropyProductionRateGradient",
     "LinearGaussian",
     "MonteCarlo",
     "NumericalError",
@@ -46,7 +54,9 @@ __all__ = [
     "Verification",
     "entropy_production",
     "entropy_production_curve",
+    "entropy_production_gradient",
     "entropy_production_rate",
+    "entropy_production_rate_gradient",
     "fit_var",
     "from_control",
     "from_scipy",

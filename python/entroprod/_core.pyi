@@ -8,6 +8,7 @@ _Array: TypeAlias = NDArray[float64]
 _Parameters: TypeAlias = tuple[_Array, _Array, _Array, _Array, _Array]
 _PairResult: TypeAlias = tuple[float, float, float, _Array, _Array, _Array, _Array, NDArray[int32]]
 
+class CoreMemoryLimit(MemoryError): ...
 class CoreOverflow(OverflowError): ...
 
 class LinearGaussian:
@@ -72,6 +73,12 @@ def sigma_variance(
 def sigma_variance_rate(
     machine: LinearGaussian, precision: str, /
 ) -> tuple[float, float, bool]: ...
+def entropy_production_gradient(
+    machine: LinearGaussian, n_steps: int, precision: str, shortcuts: bool, memory_limit: float, /
+) -> tuple[float, float, bool, _Array, _Array, _Array, _Array]: ...
+def entropy_production_rate_gradient(
+    machine: LinearGaussian, precision: str, /
+) -> tuple[float, float, bool, _Array, _Array, _Array, _Array]: ...
 def innovation_reversal_matrix(machine: LinearGaussian, n_steps: int, out: _Array, /) -> float: ...
 def sample(
     machine: LinearGaussian,

@@ -252,7 +252,7 @@ def require_memory(n_bytes: int, name: str, what: str) -> None:
     """Raise ``MemoryError`` where ``what``, sized by argument ``name``, needs more than is free."""
     if n_bytes <= _ALWAYS_FREE:
         return
-    free = _available_memory()
+    free = available_memory()
     if n_bytes > free:
         msg = (
             f"{name} is too large: {what} needs {_readable(n_bytes)}, "
@@ -261,7 +261,7 @@ def require_memory(n_bytes: int, name: str, what: str) -> None:
         raise MemoryError(msg)
 
 
-def _available_memory() -> int:
+def available_memory() -> int:
     """Bytes that can be allocated without swapping, as far as the system tells."""
     limits = [sys.maxsize]
     try:

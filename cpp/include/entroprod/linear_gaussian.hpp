@@ -75,6 +75,9 @@ public:
     const std::vector<double>& inverse_cholesky() const { return inverse_cholesky_; }
     double log_det() const { return log_det_; }
 
+    // (n,), powers of 2: the units in which the whitened machine measures the memory.
+    const std::vector<double>& memory_units() const { return memory_units_; }
+
     // Views that live as long as the machine. What isn't there yet is made at its first use, which
     // is safe from several threads.
     WhitenedMachine<double> whitened() const;
@@ -103,6 +106,7 @@ private:
 
     int n_;
     int m_;
+    std::vector<double> memory_units_;
     // In units of the memory's own spread.
     std::vector<double> state_matrix_, diagonal_, partner_, input_matrix_, output_matrix_;
     std::vector<double> innovation_cov_;

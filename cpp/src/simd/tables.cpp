@@ -15,6 +15,8 @@ Kernels ENTROPROD_JOIN(kernels_, ENTROPROD_ISA)() {
             production_extended(),
             decomposition_double(),
             decomposition_extended(),
+            gradient_double(),
+            gradient_extended(),
             trajectory(),
             reversal(),
             time_varying(),

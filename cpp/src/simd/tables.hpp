@@ -13,6 +13,8 @@ int stretch_segments();
 ProductionKernels<double>::AdvanceStretch production_stretch(int n, int m);
 DecompositionKernels<double> decomposition_double();
 DecompositionKernels<Extended> decomposition_extended();
+GradientKernels<double> gradient_double();
+GradientKernels<Extended> gradient_extended();
 TrajectoryKernels trajectory();
 ReversalKernels reversal();
 TimeVaryingKernels time_varying();

@@ -1,0 +1,22 @@
+#include "simd/gradient_doubling.hpp"
+#include "simd/gradient_kernel.hpp"
+#include "simd/pick.hpp"
+#include "simd/tables.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+namespace {
+
+template <int N, int M>
+struct OfSize {
+    static constexpr GradientKernels<double>::OfSize kernel = {
+        record_steps<double, N, M>, reverse_steps<double, N, M>, add_equal_steps<double, N, M>,
+        double_steps<double, N, M>};
+};
+
+}  // namespace
+
+GradientKernels<double> gradient_double() { return {pick<OfSize>}; }
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

@@ -1,0 +1,20 @@
+// Compiled without contraction of a * b + c, which would break the error-free transformations.
+#include "simd/gradient_doubling.hpp"
+#include "simd/gradient_kernel.hpp"
+#include "simd/tables.hpp"
+
+namespace entroprod {
+inline namespace ENTROPROD_ISA {
+namespace {
+
+GradientKernels<Extended>::OfSize pick(int, int) {
+    return {record_steps<Extended, 0, 0>, reverse_steps<Extended, 0, 0>,
+            add_equal_steps<Extended, 0, 0>, double_steps<Extended, 0, 0>};
+}
+
+}  // namespace
+
+GradientKernels<Extended> gradient_extended() { return {pick}; }
+
+}  // namespace ENTROPROD_ISA
+}  // namespace entroprod

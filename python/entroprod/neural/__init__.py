@@ -1,0 +1,15 @@
+"""Entropy production as a torch function, with its gradient: an objective or a regulariser.
+
+Needs the extra ``torch``; ``import entroprod`` alone never imports torch.
+"""
+
+from __future__ import annotations
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise ImportError('entroprod.neural needs PyTorch: pip install "entroprod[torch]"') from error
+
+from entroprod.neural.gradient import entropy_production, entropy_production_rate
+
+__all__ = ["entropy_production", "entropy_production_rate"]
