@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(abspath $(BIN)):$(PATH)
 
+RUNTIME := $(VENV)/.runtime-stamp
 TOOLS := $(VENV)/.tools-stamp
 DOCS_TOOLS := $(VENV)/.docs-tools-stamp
 INSTALLED := $(VENV)/.installed-stamp
@@ -19,7 +20,11 @@ TESTS_BUILD := build/cpp-tests
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(TOOLS): pyproject.toml tools/setup_venv.sh
+$(RUNTIME): pyproject.toml tools/setup_venv.sh
+	tools/setup_venv.sh $(VENV) build extras
+	@touch $@
+
+$(TOOLS): $(RUNTIME)
 	tools/setup_venv.sh $(VENV) dev
 	@touch $@
 
@@ -27,7 +32,7 @@ $(DOCS_TOOLS): $(TOOLS)
 	tools/setup_venv.sh $(VENV) docs
 	@touch $@
 
-$(INSTALLED): $(TOOLS) CMakeLists.txt $(SOURCES)
+$(INSTALLED): $(RUNTIME) CMakeLists.txt $(SOURCES)
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
@@ -44,13 +49,13 @@ cpp-test: $(TOOLS)
 	cmake --build --preset dev
 	ctest --preset dev
 
-py-test: $(INSTALLED)
+py-test: $(INSTALLED) $(TOOLS)
 	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto
 
-bench: $(INSTALLED) ## measure, compare, and write the table in README.md
+bench: $(INSTALLED) $(TOOLS) ## measure, compare, and write the table in README.md
 	$(BIN)/python -m bench
 
-lint: $(INSTALLED) ## formatting, ruff, mypy --strict, and the stub file against the module
+lint: $(INSTALLED) $(TOOLS) ## formatting, ruff, mypy --strict, and the stub file against the module
 	ruff check
 	ruff format --check
 	clang-format --dry-run -Werror $(CPP_FILES)
