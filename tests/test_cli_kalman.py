@@ -272,7 +272,7 @@ class TestKalmanBadInput:
     def test_lists_that_do_not_fit_are_refused_before_the_work(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
     ) -> None:
-        monkeypatch.setattr("entroprod.arrays._available_memory", lambda: 2**30)
+        monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 2**30)
         words = [option, tmp_path / "table.csv"] if option == "--csv" else [option]
         result = run("kalman", *SCALAR, "-T", 10**9, *words)
         assert_error(result, "--n-steps", "1,000,000,000 steps", "GiB of memory is available")

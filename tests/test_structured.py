@@ -101,7 +101,7 @@ def test_a_large_machine_needs_no_dense_matrices() -> None:
 
 
 def test_work_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("entroprod.arrays._available_memory", lambda: 10_000)
+    monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 10_000)
     monkeypatch.setattr("entroprod.arrays._ALWAYS_FREE", 0)
     m = s4d()
     for work in (

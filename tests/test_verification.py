@@ -84,7 +84,7 @@ def test_a_report_that_tested_nothing_does_not_pass() -> None:
 def test_laws_that_need_too_much_memory_are_skipped(
     machine: LinearGaussian, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entroprod.arrays._available_memory", lambda: 2**21)
+    monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 2**21)
     report = ep.verify(machine, n_steps=10**6, n_paths=100)
     assert report.passed
     for name in ("non_negative", "curve_is_totals", "mean_of_sigma", "threads_do_not_matter"):
