@@ -119,8 +119,8 @@ class SigmaLaw:
     def cumulant(self, order: int) -> float:
         """kappa_k = (k - 1)!/2 sum_i w_i^k, nats^k, infinite where it exceeds the doubles.
 
-        Needs the weights beyond k = 2. All are positive: w_+^k + w_-^k of a pair is a polynomial in
-        its gap with positive coefficients, so that nothing cancels.
+        Needs the weights beyond k = 2. All are positive: the k-th powers of a pair of weights add
+        up to a polynomial in its gap with positive coefficients, so that nothing cancels.
         """
         order = as_count(order, "order")
         if order <= 2:
