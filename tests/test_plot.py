@@ -151,3 +151,9 @@ def test_missing_extra() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert 'pip install "entroprod[plot]"' in done.stderr
+
+
+def test_notebooks_show_a_picture() -> None:
+    figure = plot.curve(ep.entropy_production_curve(MACHINE, 5))
+    assert isinstance(figure, plot.Picture)
+    assert figure._repr_png_().startswith(b"\x89PNG")

@@ -7,6 +7,7 @@ functions work without a display. Save with ``figure.savefig("curve.png")``.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,6 +40,15 @@ SKY = "#56B4E9"
 INK = "#222222"
 GREY = "#8C8C8C"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+
+
+class Picture(Figure):
+    """A Figure that notebooks show, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=150)
+        return stream.getvalue()
 
 
 class HasSigma(Protocol):
@@ -442,7 +452,7 @@ def _short(value: float) -> str:
 def _axes_or_new(axes: Axes | None) -> Axes:
     if axes is not None:
         return axes
-    return Figure(figsize=(6.0, 4.0), layout="constrained").add_subplot()
+    return Picture(figsize=(6.0, 4.0), layout="constrained").add_subplot()
 
 
 def tidy(axes: Axes, title: str, legend: bool = False) -> Figure:
