@@ -16,7 +16,7 @@ rm -rf "$own/entroprod"
 python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --upgrade \
     --target "$own" --config-settings=build-dir=build/sanitize-module \
     --config-settings=cmake.build-type=Sanitize --config-settings=install.strip=false \
-    --config-settings=cmake.define.CMAKE_CXX_FLAGS_SANITIZE="-O2 -g" \
+    --config-settings=cmake.define.CMAKE_CXX_FLAGS_SANITIZE="-O1 -g1" \
     --config-settings=cmake.define.ENTROPROD_SANITIZE=ON \
     --config-settings=cmake.define.ENTROPROD_BUILD_TESTS=ON .
 ctest --test-dir build/sanitize-module --output-on-failure

@@ -6,8 +6,12 @@
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
 
-// Machines up to this size, in both dimensions, have kernels of their own.
-inline constexpr int largest_fixed = 4;
+// Machines up to this size, in both dimensions, have kernels of their own. An instrumented build
+// has fewer, for the sake of its compile time.
+#ifndef ENTROPROD_LARGEST_FIXED
+#define ENTROPROD_LARGEST_FIXED 4
+#endif
+inline constexpr int largest_fixed = ENTROPROD_LARGEST_FIXED;
 
 // Choose<N, M>::kernel with N = n, M = m where both are small, else Choose<0, 0>::kernel.
 // Choose must have a name of its own among all translation units, even in an unnamed namespace:
