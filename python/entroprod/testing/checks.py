@@ -1,8 +1,7 @@
 """The laws of entropy production as assertions: what ``entroprod.verify`` reports, these raise.
 
-Every check takes a machine and keyword settings, raises AssertionError with residual, tolerance and
-reason when the law is broken, and returns the ``LawResult``. A law that does not apply to the
-machine returns a result whose ``passed`` is None: assert on ``skipped`` where that matters.
+Each ``check_<law>`` is :func:`check_law` for one law, with the same parameters where the law has a
+use for them, the same errors and the same result; its docstring states the law.
 """
 
 from __future__ import annotations
@@ -27,6 +26,36 @@ def check_law(
     seed: int = SEED,
 ) -> LawResult:
     """Assert one law by its name, as listed in the report of ``entroprod.verify``.
+
+    Parameters
+    ----------
+    name : str
+        Of the law.
+    machine : LinearGaussian
+        n states, m outputs, of any kind.
+    n_steps : int
+        T >= 1, length of the sequences.
+    n_paths : int
+        N >= 1, sampled paths, for laws that sample.
+    seed : int
+        The same seed gives the same residual.
+
+    Returns
+    -------
+    LawResult
+        ``passed`` is True, or None where the law does not apply to the machine or rounding leaves
+        it undecided: assert on ``skipped`` where that matters.
+
+    Raises
+    ------
+    AssertionError
+        Where the law is broken, with residual, tolerance and the reason for it, in the law's unit.
+    KeyError
+        For a name that no law has; lists the names.
+
+    Notes
+    -----
+    Source: the laws are those of [S26]_ and of the documentation's theory page.
 
     Examples
     --------
