@@ -86,6 +86,30 @@ def test_log_prob_of_white_noise() -> None:
     np.testing.assert_allclose(machine.log_prob(y), expected, rtol=CLOSED_FORMS)
 
 
+def test_decomposition_law_and_gradient_agree_with_the_total() -> None:
+    machine = two_dimensional_filter()
+    result = ep.entropy_production(machine, 12)
+    parts = result.compression_loss.sum() + result.model_mismatch.sum()
+    np.testing.assert_allclose(parts, result.total, rtol=CLOSED_FORMS)
+    law = ep.sigma_law(machine, 12)
+    np.testing.assert_allclose(0.5 * law.weights.sum(), result.total, rtol=CLOSED_FORMS)
+    gradient = ep.entropy_production_gradient(machine, 12)
+    np.testing.assert_allclose(gradient.total, result.total, rtol=CLOSED_FORMS)
+
+
+def test_other_machines_agree_with_theirs() -> None:
+    machine = two_dimensional_filter()
+    y = machine.sample(9, 2, rng=0)
+    repeated = machine.repeat(9)
+    np.testing.assert_allclose(repeated.log_prob(y), machine.log_prob(y), rtol=CLOSED_FORMS)
+    diagonal = ep.DiagonalSSM([0.5 + 0.3j], [[0.2 + 0j, 0.1j]], [[1.0 + 0j], [0.5j]], np.eye(2))
+    dense = ep.LinearGaussian(*diagonal._matrices())
+    pair = ep.entropy_production(machine, 9, backward=diagonal).total
+    np.testing.assert_allclose(
+        pair, ep.entropy_production(machine, 9, backward=dense).total, rtol=CLOSED_FORMS
+    )
+
+
 def test_vector_instructions_are_used() -> None:
     cpu = Path("/proc/cpuinfo")
     if cpu.exists() and "avx2" in cpu.read_text(encoding="utf-8").split():
