@@ -172,6 +172,52 @@ private:
     ConvergenceTest converged_;
 };
 
+// Over how many steps rounding errors of Gamma, Omega and Pi pile up. An error of Gamma goes on as
+// F^b error A, one of Omega as F^b error F^bT, one of Pi as A error A^T; what the matrices do to a
+// vector that they have been applied to again and again tells how much of it is left.
+template <class Real>
+class ErrorMemory {
+public:
+    explicit ErrorMemory(const PairSizes& sizes)
+        : sizes_(sizes),
+          back_(static_cast<std::size_t>(sizes.b), 1.0),
+          ahead_(static_cast<std::size_t>(sizes.n), 1.0) {}
+
+    void pass(const PairStep<Real>& step) {
+        const double back = growth(sizes_.b, step.back_filter, back_);
+        const double ahead = growth(sizes_.n, step.transition_t, ahead_);
+        of_gamma_ = 1.0 + back * ahead * of_gamma_;
+        of_omega_ = 1.0 + back * back * of_omega_;
+        of_covariance_ = 1.0 + ahead * ahead * of_covariance_;
+    }
+
+    double length() const { return std::max({of_gamma_, of_omega_, of_covariance_}); }
+
+private:
+    // vector -> matrix vector, normed; its growth.
+    static double growth(int size, const Real* matrix, std::vector<double>& vector) {
+        std::vector<double> image(vector.size(), 0.0);
+        double before = 0.0, after = 0.0;
+        for (int i = 0; i < size; ++i) {
+            for (int j = 0; j < size; ++j) image[i] += to_double(matrix[i * size + j]) * vector[j];
+            before += vector[i] * vector[i];
+            after += image[i] * image[i];
+        }
+        // What has been wiped out entirely starts anew.
+        if (!(after > 0.0) || !std::isfinite(after)) {
+            std::fill(vector.begin(), vector.end(), 1.0);
+            return after > 0.0 ? after : 0.0;
+        }
+        const double norm = std::sqrt(after);
+        for (int i = 0; i < size; ++i) vector[i] = image[i] / norm;
+        return norm / std::sqrt(before);
+    }
+
+    PairSizes sizes_;
+    std::vector<double> back_, ahead_;
+    double of_gamma_ = 0.0, of_omega_ = 0.0, of_covariance_ = 0.0;
+};
+
 // Writes a step's terms where the caller wants them, and adds up what all steps share.
 class Record {
 public:
@@ -225,6 +271,7 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
     const std::int64_t block = (root + block_steps - 1) / block_steps * block_steps;
     ForwardMoments<Real> moments(parameters, forward.initial_mean, n_steps, block, shortcuts);
     BackwardReader<Real> reader(parameters, backward.initial_mean, out.retrospective != nullptr);
+    ErrorMemory<Real> memory(parameters.sizes());
     Record record(out, unit_roundoff<Real>);
     const bool may_converge = shortcuts && parameters.constant();
     const double work =
@@ -235,9 +282,8 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
     for (std::int64_t index = (n_steps - 1) / block; index >= 0; --index) {
         const std::int64_t first = index * block;
         const std::int64_t count = std::min(block, n_steps - first);
-        const double memory_length = static_cast<double>(done) / block_steps;
         if (converged && moments.is_limit(index)) {
-            record.add(first, count, terms, memory_length);
+            record.add(first, count, terms, memory.length());
             interruption_point(static_cast<double>(count));
             continue;
         }
@@ -247,7 +293,8 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
                                    moments.mean(index, k));
             interruption_point(work);
             if (!is_finite(terms)) throw Overflow(done + 1);
-            record.add(first + k, 1, terms, memory_length);
+            memory.pass(parameters.at(first + k));
+            record.add(first + k, 1, terms, memory.length());
             watch.done(++done);
             if (done % block_steps == 0 && may_converge && !converged) {
                 converged = reader.converged();

@@ -74,6 +74,23 @@ def test_relative_entropy_of_pairs(
     assert abs(float(result.retrospective.sum()) - result.total) <= PAIR * (1.0 + result.total)
 
 
+@given(
+    st.one_of(ept.stable_machines(n_outputs=2), ept.unit_root_machines(n_outputs=2)),
+    st.data(),
+    st.integers(1, 300),
+)
+def test_the_rounding_error_of_pairs_is_stated(
+    machine: LinearGaussian, data: st.DataObject, n_steps: int
+) -> None:
+    other = data.draw(ept.stable_machines(n_outputs=2))
+    double, extended = (
+        ep.entropy_production(machine, n_steps, backward=other, precision=precision)
+        for precision in ("double", "extended")
+    )
+    error = abs(double.total - extended.total)
+    assert error <= double.rounding_error + extended.rounding_error
+
+
 @given(ept.stable_machines(n_states=(1, 3), n_outputs=2), LENGTHS)
 def test_the_loss_is_the_memory_s_own(machine: LinearGaussian, n_steps: int) -> None:
     """What a memory has lost doesn't depend on what is predicted from it."""
