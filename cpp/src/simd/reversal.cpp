@@ -28,7 +28,7 @@ void add_row(int m, std::int64_t width, const double* above, const double* facto
         }
     } else {
         // Four rows of the basis at a time, so that out is written few times.
-        constexpr int group = largest_fixed;
+        constexpr int group = 4;
         for (int b = 0; b < m; b += group) {
             const double* from = b == 0 ? above : out;
             const double* some_factors = factors + b;
