@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from entroprod import _core
-from entroprod.arrays import FloatArray, as_count, available_memory, require_memory
+from entroprod.arrays import FloatArray, as_count, as_read_only, available_memory, require_memory
+from entroprod.frames import as_frame
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import Precision, _overflow, _require_machine, _require_precision
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Bytes of kept states below which the core isn't told how much memory is free: few machines need
+# more, and to ask the system takes longer than the gradient of a small machine.
 _NEGLIGIBLE_MEMORY = 2**26
 _PARAMETERS = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 
@@ -61,7 +64,7 @@ class EntropyProductionGradient:
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per entry of each matrix; needs pandas."""
-        return _as_frame(self)
+        return _as_table(self)
 
     def __repr__(self) -> str:
         return (
@@ -109,7 +112,7 @@ class EntropyProductionRateGradient:
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per entry of each matrix; needs pandas."""
-        return _as_frame(self)
+        return _as_table(self)
 
     def __repr__(self) -> str:
         return (
@@ -241,10 +244,10 @@ def entropy_production_rate_gradient(
         raise _overflow(machine, overflow) from None
     return EntropyProductionRateGradient(
         rate=rate,
-        state_matrix=_read_only(state),
-        input_matrix=_read_only(inputs),
-        output_matrix=_read_only(output),
-        innovation_cov=_read_only(cov),
+        state_matrix=as_read_only(state),
+        input_matrix=as_read_only(inputs),
+        output_matrix=as_read_only(output),
+        innovation_cov=as_read_only(cov),
         rounding_error=error,
         precision="extended" if extended else "double",
     )
@@ -255,8 +258,6 @@ def _entropy_production_gradient(
 ) -> EntropyProductionGradient:
     """Shortcuts off for benchmarks."""
     _require_working_memory(machine, precision)
-    # Few machines need to keep more states than that, and to ask the system takes longer than the
-    # gradient of a small machine.
     limit = float(_NEGLIGIBLE_MEMORY)
     try:
         try:
@@ -273,10 +274,10 @@ def _entropy_production_gradient(
     total, error, extended, state, inputs, output, cov = result
     return EntropyProductionGradient(
         total=total,
-        state_matrix=_read_only(state),
-        input_matrix=_read_only(inputs),
-        output_matrix=_read_only(output),
-        innovation_cov=_read_only(cov),
+        state_matrix=as_read_only(state),
+        input_matrix=as_read_only(inputs),
+        output_matrix=as_read_only(output),
+        innovation_cov=as_read_only(cov),
         n_steps=n_steps,
         rounding_error=error,
         precision="extended" if extended else "double",
@@ -292,12 +293,7 @@ def _require_working_memory(machine: LinearGaussian, precision: Precision) -> No
 
 
 def _zeros_like(array: FloatArray) -> FloatArray:
-    return _read_only(np.zeros_like(array))
-
-
-def _read_only(array: FloatArray) -> FloatArray:
-    array.flags.writeable = False
-    return array
+    return as_read_only(np.zeros_like(array))
 
 
 def _as_dict(
@@ -310,18 +306,15 @@ def _as_dict(
     }
 
 
-def _as_frame(
+def _as_table(
     gradient: EntropyProductionGradient | EntropyProductionRateGradient,
 ) -> pd.DataFrame:
-    import pandas as pd
-
     rows = [
-        (name, i, j, float(value))
+        {"parameter": name, "row": i, "column": j, "gradient": float(value)}
         for name in _PARAMETERS
         for (i, j), value in np.ndenumerate(getattr(gradient, name))
     ]
-    table = pd.DataFrame(rows, columns=["parameter", "row", "column", "gradient"])
-    return table.set_index(["parameter", "row", "column"])
+    return as_frame(rows).set_index(["parameter", "row", "column"])
 
 
 def _norms(gradient: EntropyProductionGradient | EntropyProductionRateGradient) -> str:

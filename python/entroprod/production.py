@@ -10,6 +10,7 @@ from entroprod import _core
 from entroprod.arrays import FloatArray, as_count, as_flag, require_memory
 from entroprod.decomposition import Decomposition, IntArray, Pair
 from entroprod.errors import NumericalError
+from entroprod.frames import as_frame
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.time_varying import (
     Machine,
@@ -138,13 +139,11 @@ class EntropyProduction:
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per step, t = 1 .. T; needs pandas."""
-        import pandas as pd
-
         names = ["per_step"]
         if self._decomposed:
             names += ["retrospective", "compression_loss", "model_mismatch", "memory_rank"]
-        index = pd.RangeIndex(1, self.n_steps + 1, name="t")
-        return pd.DataFrame({name: getattr(self, name) for name in names}, index=index)
+        columns = {name: getattr(self, name) for name in names}
+        return as_frame(columns, rows=range(1, self.n_steps + 1), name="t")
 
     def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
         """Picture of L_t and M_t, stacked, over t: see :func:`entroprod.plot.decomposition`."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from entroprod.arrays import RandomSource, as_count, as_generator
+from entroprod.frames import as_frame
 from entroprod.laws import LAWS, Case, LawResult
 from entroprod.linear_gaussian import LinearGaussian
 
@@ -86,11 +87,7 @@ class Verification:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per law, indexed by its name; needs pandas."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError('to_frame needs pandas: pip install "entroprod[series]"') from error
-        return pd.DataFrame([law.to_dict() for law in self.laws]).set_index("name")
+        return as_frame([law.to_dict() for law in self.laws]).set_index("name")
 
     def __repr__(self) -> str:
         n_tested = len(self.tested)
