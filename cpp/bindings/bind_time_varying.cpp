@@ -37,13 +37,15 @@ TimeVaryingMachine make_machine(const Array& state, const Array& input, const Ar
                                 std::int64_t n_steps) {
     const std::int64_t n = last_size(state), m = last_size(input);
     bindings::require_shape(initial_mean, {n}, "initial_mean");
-    return TimeVaryingMachine(
-        {static_cast<int>(n), static_cast<int>(m),
-         step_matrices(state, n_steps, n, n, "state_matrix"),
-         step_matrices(input, n_steps, n, m, "input_matrix"),
-         step_matrices(output, n_steps, m, n, "output_matrix"),
-         step_matrices(innovation_cov, n_steps, m, m, "innovation_cov"), initial_mean.data()},
-        n_steps);
+    const MachineSteps steps{static_cast<int>(n),
+                             static_cast<int>(m),
+                             step_matrices(state, n_steps, n, n, "state_matrix"),
+                             step_matrices(input, n_steps, n, m, "input_matrix"),
+                             step_matrices(output, n_steps, m, n, "output_matrix"),
+                             step_matrices(innovation_cov, n_steps, m, m, "innovation_cov"),
+                             initial_mean.data()};
+    return bindings::without_gil(
+        py::none(), [&](const Poll& poll) { return TimeVaryingMachine(steps, n_steps, poll); });
 }
 
 // The likelihood of complete paths, or of paths with gaps: per step, or in total.
@@ -119,9 +121,9 @@ void bind_time_varying(py::module_& module) {
         }));
     });
     module.def("pair_monte_carlo_memory",
-               [](const TimeVaryingMachine& forward, std::int64_t n_paths, std::int64_t n_steps,
-                  int n_threads) {
-                   return pair_monte_carlo_memory(forward, {n_paths, n_steps}, n_threads);
+               [](const TimeVaryingMachine& forward, const TimeVaryingMachine& backward,
+                  std::int64_t n_paths, std::int64_t n_steps, int n_threads) {
+                   return pair_monte_carlo_memory(forward, backward, {n_paths, n_steps}, n_threads);
                });
     module.def("exact_predictor", &exact_predictor);
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "entroprod/interruption.hpp"
 #include "entroprod/matrix.hpp"
 #include "path_tasks.hpp"
 #include "simd/kernels.hpp"
@@ -20,15 +21,16 @@ using Dynamic = Extent<0>;
 class Information {
 public:
     Information(const TimeVaryingMachine& machine, std::int64_t n_steps, Direction direction,
-                TaskPoll& task_poll)
+                const Poll& poll)
         : parameters_(machine.parameters()),
           n_(machine.n_states()),
           size_(static_cast<std::size_t>(n_) * n_),
           white_(static_cast<std::size_t>(machine.n_outputs()) * n_),
           product_(size_),
           filter_t_(size_) {
+        const PollWatch watch(poll);
         if (machine.is_constant()) {
-            settle(n_steps, task_poll);
+            settle(n_steps);
             return;
         }
         values_.assign(static_cast<std::size_t>(n_steps) * size_, 0.0);
@@ -37,7 +39,6 @@ public:
         for (std::int64_t k = 1; k < n_steps; ++k) {
             const std::int64_t next = last + towards * (k - 1);
             step(next, at(next), at(next + towards));
-            task_poll.between_blocks(0);
         }
     }
 
@@ -49,7 +50,7 @@ private:
     double* at(std::int64_t t) { return values_.data() + static_cast<std::size_t>(t) * size_; }
 
     // Of a constant machine, before the first step: an upper bound for all later ones.
-    void settle(std::int64_t n_steps, TaskPoll& task_poll) {
+    void settle(std::int64_t n_steps) {
         values_.assign(size_, 0.0);
         std::vector<double> next(size_);
         for (std::int64_t k = 0; k < n_steps; ++k) {
@@ -61,7 +62,6 @@ private:
                 change = std::max(change, std::abs(values_[i] - next[i]));
             }
             if (change <= std::numeric_limits<double>::epsilon() * largest) break;
-            task_poll.between_blocks(0);
         }
     }
 
@@ -73,6 +73,7 @@ private:
         transpose(n, n, machine.state.at(t), filter_t_.data());
         multiply(n, n, n, filter_t_.data(), product_.data(), to);
         add_gram(m, n, white_.data(), to);
+        interruption_point(static_cast<double>(size_) * (2.0 * n_ + 2.0 * machine.n_outputs));
     }
 
     const StepParameters& parameters_;
@@ -103,14 +104,13 @@ double step_work(const TimeVaryingMachine& machine) {
 void log_prob_missing(const TimeVaryingMachine& machine, Batch batch, const double* y,
                       Direction direction, int n_threads, const Poll& poll, LogDensities out) {
     const std::int64_t m = machine.n_outputs();
+    const double path_work = path_step_work(machine.n_states(), machine.n_outputs());
     const std::int64_t block = block_of_steps(step_work(machine));
     const std::int64_t n_blocks = (batch.n_steps + block - 1) / block;
-    const std::int64_t task_size = task_of_paths(step_work(machine), batch.n_steps);
-    TaskPoll task_poll(poll, task_size, batch.n_paths);
-    const Information information(machine, batch.n_steps, direction, task_poll);
+    const Information information(machine, batch.n_steps, direction, poll);
     const auto filter =
         kernels().time_varying.filter_missing(machine.n_states(), static_cast<int>(m));
-    const auto work = [&](Room& room, std::int64_t path, auto between_blocks) {
+    const auto work = [&](Room& room, std::int64_t path, std::int64_t) {
         UncertainMemory state{room.mean.data(), room.root.data(), true};
         std::copy_n(machine.parameters().machine.initial_mean, room.mean.size(), state.mean);
         std::fill(room.root.begin(), room.root.end(), 0.0);
@@ -128,24 +128,12 @@ void log_prob_missing(const TimeVaryingMachine& machine, Batch batch, const doub
             if (out.per_step != nullptr) {
                 std::copy_n(room.log_prob.data(), steps, out.per_step + path * batch.n_steps + t);
             }
-            between_blocks();
+            interruption_point(static_cast<double>(steps) * path_work);
         }
         if (out.total != nullptr) out.total[path] = total;
     };
-    const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
-    n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
-    std::vector<std::unique_ptr<Room>> rooms(static_cast<std::size_t>(n_threads));
-    parallel_for(
-        n_tasks, n_threads,
-        [&](std::int64_t task, int worker) {
-            auto& room = rooms[static_cast<std::size_t>(worker)];
-            if (!room) room = std::make_unique<Room>(machine, block);
-            const std::int64_t end = std::min((task + 1) * task_size, batch.n_paths);
-            for (std::int64_t path = task * task_size; path < end; ++path) {
-                work(*room, path, [&] { task_poll.between_blocks(worker); });
-            }
-        },
-        task_poll.between_tasks());
+    const auto make_room = [&] { return std::make_unique<Room>(machine, block); };
+    for_each_group(step_work(machine), 1, batch, n_threads, poll, make_room, work, nothing_more);
 }
 
 }  // namespace entroprod

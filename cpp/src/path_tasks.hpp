@@ -1,28 +1,32 @@
-// How work on paths of time-varying machines is cut into tasks and blocks of steps.
+// How work on paths is cut into tasks, groups of a path in each lane, and blocks of steps.
 #pragma once
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
 
+#include "entroprod/interruption.hpp"
 #include "entroprod/parallel.hpp"
-#include "entroprod/time_varying.hpp"
+#include "entroprod/trajectory.hpp"
 
 namespace entroprod {
 
 // No instruction set has more lanes in a pack, and each has a divisor of it.
 inline constexpr std::int64_t largest_pack = 16;
 
-// Rough multiplications of one step of one path.
+// Rough multiplications of one step of one path: drawing the innovation, and the products of a
+// recursion.
 inline double path_step_work(int n_states, int n_outputs) {
     constexpr double work_per_normal = 20.0;
     const double n = n_states, m = n_outputs;
     return work_per_normal * m + n * (n + 2.0 * m) + m * m;
 }
 
-// Paths are worked on in blocks of steps, between which a run can be stopped. Even, so that blocks
-// of normals begin with an even index.
+// Paths are worked on in blocks of steps, with interruption points in between. The number is even,
+// so that blocks of normals begin with an even index.
 inline std::int64_t block_of_steps(double step_work) {
     constexpr std::int64_t fewest = 2, most = 256;
     constexpr double block_work = 4e6;
@@ -30,8 +34,9 @@ inline std::int64_t block_of_steps(double step_work) {
     return std::clamp(static_cast<std::int64_t>(steps) / 2 * 2, fewest, most);
 }
 
-// As many paths as make a fraction of a second's work; the number depends on nothing but sizes, so
-// that results don't either.
+// As many paths as make a fraction of a second's work, so that a run can be watched, and threads
+// finish at about the same time; the number depends on nothing but sizes, so that results don't
+// either.
 inline std::int64_t task_of_paths(double step_work, std::int64_t n_steps) {
     constexpr std::int64_t most = 512;
     constexpr double task_work = 6e7;
@@ -40,56 +45,55 @@ inline std::int64_t task_of_paths(double step_work, std::int64_t n_steps) {
     return std::clamp(whole_packs, largest_pack, most);
 }
 
-// The sum of a step's number over the first n_steps, in short sums for little rounding.
-inline double sum_over_steps(const StepMatrices& numbers, std::int64_t n_steps) {
-    constexpr std::int64_t terms = 64;
-    if (numbers.stride == 0) return static_cast<double>(n_steps) * *numbers.data;
-    double total = 0.0;
-    for (std::int64_t t = 0; t < n_steps; t += terms) {
-        double sum = 0.0;
-        for (std::int64_t k = t; k < std::min(t + terms, n_steps); ++k) sum += *numbers.at(k);
-        total += sum;
-    }
-    return total;
-}
-
-// A poll that reaches into tasks: the calling thread, which is worker 0, asks it between blocks,
-// and the other workers stop there once it has said so.
-class TaskPoll {
+// Aligned, zeroed memory for packs.
+class PackMemory {
 public:
-    TaskPoll(const Poll& poll, std::int64_t task_size, std::int64_t n_paths)
-        : poll_(poll), task_size_(task_size), n_paths_(n_paths) {}
-
-    // For parallel_for.
-    Poll between_tasks() {
-        return [this](std::int64_t tasks) {
-            done_ = std::min(tasks * task_size_, n_paths_);
-            return ask();
-        };
+    explicit PackMemory(std::size_t size)
+        : data_(static_cast<double*>(::operator new[](size * sizeof(double), alignment))) {
+        constexpr std::size_t piece = 1 << 16;
+        for (std::size_t done = 0; done < size; done += piece) {
+            std::fill_n(data_.get() + done, std::min(piece, size - done), 0.0);
+            interruption_point(piece);
+        }
     }
-
-    void between_blocks(int worker) {
-        if (stopped_.load(std::memory_order_relaxed)) throw Interrupted();
-        if (worker != 0) return;
-        constexpr std::chrono::milliseconds interval{50};
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < interval) return;
-        last_ = now;
-        if (!ask()) throw Interrupted();
-    }
+    double* get() const { return data_.get(); }
 
 private:
-    bool ask() {
-        if (!poll_ || poll_(done_)) return true;
-        stopped_ = true;
-        return false;
-    }
-
-    const Poll& poll_;
-    const std::int64_t task_size_, n_paths_;
-    std::int64_t done_ = 0;
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-    std::atomic<bool> stopped_{false};
+    static constexpr std::align_val_t alignment{64};
+    struct Free {
+        void operator()(double* data) const { ::operator delete[](data, alignment); }
+    };
+    std::unique_ptr<double[], Free> data_;
 };
+
+// Calls work(room, path, count) for all groups of at most `lanes` paths, in tasks spread over the
+// threads, with a room of the thread's own; task_done(room, task, first, count) follows each task.
+template <class MakeRoom, class Work, class TaskDone>
+void for_each_group(double step_work, std::int64_t lanes, Batch batch, int n_threads,
+                    const Poll& poll, const MakeRoom& make_room, const Work& work,
+                    const TaskDone& task_done) {
+    const std::int64_t task_size = task_of_paths(step_work, batch.n_steps);
+    const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
+    n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
+    std::vector<decltype(make_room())> rooms(static_cast<std::size_t>(n_threads));
+    const Poll paths_poll = [&](std::int64_t tasks) {
+        return !poll || poll(std::min(tasks * task_size, batch.n_paths));
+    };
+    parallel_for(
+        n_tasks, n_threads,
+        [&](std::int64_t task, int worker) {
+            auto& room = rooms[static_cast<std::size_t>(worker)];
+            if (!room) room = make_room();
+            const std::int64_t first = task * task_size;
+            const std::int64_t end = std::min(first + task_size, batch.n_paths);
+            for (std::int64_t path = first; path < end; path += lanes) {
+                work(*room, path, std::min(lanes, end - path));
+            }
+            task_done(*room, task, first, end - first);
+        },
+        paths_poll);
+}
+
+inline constexpr auto nothing_more = [](auto&, std::int64_t, std::int64_t, std::int64_t) {};
 
 }  // namespace entroprod

@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "entroprod/interruption.hpp"
 #include "entroprod/matrix.hpp"
-#include "path_tasks.hpp"
 
 namespace entroprod {
 namespace {
@@ -133,9 +133,10 @@ std::int64_t predict_exactly(const StateSpaceSteps& model, const double* initial
                              std::int64_t n_steps, const Poll& poll, const PredictorArrays& out) {
     const std::int64_t n = model.n_states, m = model.n_outputs;
     Predictor predictor(model, initial_cov);
-    TaskPoll watch(poll, 1, n_steps);
+    const PollWatch watch(poll);
+    const double work = static_cast<double>(n) * (5.0 * n * n + 6.0 * n * m + 2.0 * m * m);
     for (std::int64_t t = 0; t < n_steps; ++t) {
-        watch.between_blocks(0);
+        interruption_point(work);
         if (!predictor.step(t, out.state_matrix + t * n * n, out.input_matrix + t * n * m,
                             out.innovation_cov + t * m * m)) {
             return t;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <new>
 #include <numbers>
 #include <stdexcept>
 #include <string>
@@ -16,22 +15,9 @@
 namespace entroprod {
 namespace {
 
-// Aligned, zeroed memory for packs.
-class PackMemory {
-public:
-    explicit PackMemory(std::size_t size)
-        : data_(static_cast<double*>(::operator new[](size * sizeof(double), alignment))) {
-        std::fill_n(data_.get(), size, 0.0);
-    }
-    double* get() const { return data_.get(); }
-
-private:
-    static constexpr std::align_val_t alignment{64};
-    struct Free {
-        void operator()(double* data) const { ::operator delete[](data, alignment); }
-    };
-    std::unique_ptr<double[], Free> data_;
-};
+double step_work(const TimeVaryingMachine& machine) {
+    return path_step_work(machine.n_states(), machine.n_outputs());
+}
 
 // One machine reading or writing one group of paths, a path in each lane.
 class Reader {
@@ -40,6 +26,7 @@ public:
         : parameters_(machine.parameters()),
           n_(machine.n_states()),
           lanes_(kernels().time_varying.lanes),
+          step_work_(step_work(machine)),
           memory_(static_cast<std::size_t>(n_) * lanes_),
           squares_(static_cast<std::size_t>(lanes_)),
           scratch_(2 * (static_cast<std::size_t>(n_) + machine.n_outputs()) * lanes_),
@@ -59,17 +46,20 @@ public:
     void generate(std::int64_t first_step, std::int64_t n_steps, double* steps) {
         generate_(parameters_, first_step, n_steps, steps, memory_.get(), squares_.get(),
                   scratch_.get());
+        interruption_point(static_cast<double>(n_steps * lanes_) * step_work_);
     }
 
     void filter(std::int64_t first_step, std::int64_t n_steps, Direction direction,
                 const double* steps, double* step_squares = nullptr) {
         filter_(parameters_, first_step, n_steps, static_cast<int>(direction), steps, memory_.get(),
                 squares_.get(), step_squares, scratch_.get());
+        interruption_point(static_cast<double>(n_steps * lanes_) * step_work_);
     }
 
 private:
     const StepParameters& parameters_;
     int n_, lanes_;
+    double step_work_;
     PackMemory memory_, squares_, scratch_;
     TimeVaryingKernels::Generate generate_;
     TimeVaryingKernels::Filter filter_;
@@ -117,38 +107,18 @@ private:
     PackMemory values_;
 };
 
-double step_work(const TimeVaryingMachine& machine) {
-    return path_step_work(machine.n_states(), machine.n_outputs());
+// The sum of a step's number over the first n_steps, in short sums for little rounding.
+double sum_over_steps(const StepMatrices& numbers, std::int64_t n_steps) {
+    constexpr std::int64_t terms = 64;
+    if (numbers.stride == 0) return static_cast<double>(n_steps) * *numbers.data;
+    double total = 0.0;
+    for (std::int64_t t = 0; t < n_steps; t += terms) {
+        double sum = 0.0;
+        for (std::int64_t k = t; k < std::min(t + terms, n_steps); ++k) sum += *numbers.at(k);
+        total += sum;
+    }
+    return total;
 }
-
-// Calls work(room, path, count, between_blocks) for all groups of paths, in tasks spread over the
-// threads, with a Room of the thread's own; task_done(room, task, first, count) follows each task.
-template <class MakeRoom, class Work, class TaskDone>
-void for_each_group(double work_per_step, Batch batch, int n_threads, const Poll& poll,
-                    const MakeRoom& make_room, const Work& work, const TaskDone& task_done) {
-    const std::int64_t task_size = task_of_paths(work_per_step, batch.n_steps);
-    const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
-    const std::int64_t lanes = kernels().time_varying.lanes;
-    n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
-    std::vector<decltype(make_room())> rooms(static_cast<std::size_t>(n_threads));
-    TaskPoll task_poll(poll, task_size, batch.n_paths);
-    parallel_for(
-        n_tasks, n_threads,
-        [&](std::int64_t task, int worker) {
-            auto& room = rooms[static_cast<std::size_t>(worker)];
-            if (!room) room = make_room();
-            const std::int64_t first = task * task_size;
-            const std::int64_t end = std::min(first + task_size, batch.n_paths);
-            for (std::int64_t path = first; path < end; path += lanes) {
-                work(*room, path, std::min(lanes, end - path),
-                     [&] { task_poll.between_blocks(worker); });
-            }
-            task_done(*room, task, first, end - first);
-        },
-        task_poll.between_tasks());
-}
-
-constexpr auto nothing_more = [](auto&, std::int64_t, std::int64_t, std::int64_t) {};
 
 std::vector<double> copied(const StepMatrices& matrices, std::int64_t n_steps, std::size_t size) {
     const std::size_t count = matrices.stride == 0 ? 1 : static_cast<std::size_t>(n_steps);
@@ -165,7 +135,9 @@ StepMatrices view(const std::vector<double>& values, std::size_t size) {
 
 }  // namespace
 
-TimeVaryingMachine::TimeVaryingMachine(const MachineSteps& steps, std::int64_t n_steps) {
+TimeVaryingMachine::TimeVaryingMachine(const MachineSteps& steps, std::int64_t n_steps,
+                                       const Poll& poll) {
+    const PollWatch watch(poll);
     const auto n = static_cast<std::size_t>(steps.n_states);
     const auto m = static_cast<std::size_t>(steps.n_outputs);
     if ((n + m) * (n + m) > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
@@ -217,17 +189,17 @@ void sample(const TimeVaryingMachine& machine, Batch batch, std::uint64_t key, i
     const auto make_room = [&] {
         return std::make_unique<Room>(Room{Reader(machine), Steps(machine.n_outputs(), block)});
     };
-    const auto work = [&](Room& room, std::int64_t path, std::int64_t count, auto between_blocks) {
+    const auto work = [&](Room& room, std::int64_t path, std::int64_t count) {
         room.reader.restart();
         for (std::int64_t t = 0; t < batch.n_steps; t += block) {
             const std::int64_t steps = std::min(block, batch.n_steps - t);
             room.steps.draw(key, path, t, steps);
             room.reader.generate(t, steps, room.steps.at(0));
             room.steps.write(y + path * path_size, batch.n_steps, t, steps, count);
-            between_blocks();
         }
     };
-    for_each_group(step_work(machine), batch, n_threads, poll, make_room, work, nothing_more);
+    for_each_group(step_work(machine), kernels().time_varying.lanes, batch, n_threads, poll,
+                   make_room, work, nothing_more);
 }
 
 void log_prob(const TimeVaryingMachine& machine, Batch batch, const double* y, Direction direction,
@@ -247,7 +219,7 @@ void log_prob(const TimeVaryingMachine& machine, Batch batch, const double* y, D
         return std::make_unique<Room>(Room{Reader(machine), Steps(machine.n_outputs(), block),
                                            PackMemory(static_cast<std::size_t>(block * lanes))});
     };
-    const auto work = [&](Room& room, std::int64_t path, std::int64_t count, auto between_blocks) {
+    const auto work = [&](Room& room, std::int64_t path, std::int64_t count) {
         const double* squares = room.step_squares.get();
         room.reader.restart();
         for (std::int64_t k = 0; k < n_blocks; ++k) {
@@ -261,13 +233,13 @@ void log_prob(const TimeVaryingMachine& machine, Batch batch, const double* y, D
                     to[i] = -*normalisation.at(t + i) - 0.5 * squares[i * lanes + lane];
                 }
             }
-            between_blocks();
         }
         for (std::int64_t lane = 0; out.total != nullptr && lane < count; ++lane) {
             out.total[path + lane] = -constant - 0.5 * room.reader.squares()[lane];
         }
     };
-    for_each_group(step_work(machine), batch, n_threads, poll, make_room, work, nothing_more);
+    for_each_group(step_work(machine), kernels().time_varying.lanes, batch, n_threads, poll,
+                   make_room, work, nothing_more);
 }
 
 SigmaMoments monte_carlo(const TimeVaryingMachine& forward, const TimeVaryingMachine& backward,
@@ -290,21 +262,19 @@ SigmaMoments monte_carlo(const TimeVaryingMachine& forward, const TimeVaryingMac
             Room{Reader(forward), Reader(backward), Steps(forward.n_outputs(), batch.n_steps),
                  std::vector<double>(static_cast<std::size_t>(task_size))});
     };
-    const auto work = [&](Room& room, std::int64_t path, std::int64_t count, auto between_blocks) {
+    const auto work = [&](Room& room, std::int64_t path, std::int64_t count) {
         room.ahead.restart();
         std::int64_t t = 0;
         for (; t < batch.n_steps; t += block) {
             const std::int64_t steps = std::min(block, batch.n_steps - t);
             room.steps.draw(key, path, t, steps, t);
             room.ahead.generate(t, steps, room.steps.at(t));
-            between_blocks();
         }
         room.back.restart();
         while (t > 0) {
             t -= block;
             const std::int64_t steps = std::min(block, batch.n_steps - t);
             room.back.filter(t, steps, Direction::backward, room.steps.at(t));
-            between_blocks();
         }
         double* out = room.sigma.data() + path % task_size;
         for (std::int64_t lane = 0; lane < count; ++lane) {
@@ -316,16 +286,19 @@ SigmaMoments monte_carlo(const TimeVaryingMachine& forward, const TimeVaryingMac
         moments[static_cast<std::size_t>(task)] = moments_of(room.sigma.data(), count);
         if (sigma != nullptr) std::copy_n(room.sigma.data(), count, sigma + first);
     };
-    for_each_group(pair_work, batch, n_threads, poll, make_room, work, task_done);
+    for_each_group(pair_work, kernels().time_varying.lanes, batch, n_threads, poll, make_room, work,
+                   task_done);
     SigmaMoments result;
     for (const SigmaMoments& part : moments) result.merge(part);
     return result;
 }
 
-double pair_monte_carlo_memory(const TimeVaryingMachine& forward, Batch batch, int n_threads) {
+double pair_monte_carlo_memory(const TimeVaryingMachine& forward,
+                               const TimeVaryingMachine& backward, Batch batch, int n_threads) {
+    const double pair_work = step_work(forward) + step_work(backward);
     const double step = static_cast<double>(kernels().time_varying.lanes) * forward.n_outputs();
     const double tasks = static_cast<double>(batch.n_paths) /
-                         static_cast<double>(task_of_paths(step_work(forward), batch.n_steps));
+                         static_cast<double>(task_of_paths(pair_work, batch.n_steps));
     return sizeof(double) * step * n_threads * (static_cast<double>(batch.n_steps) + 1.0) +
            2.0 * sizeof(SigmaMoments) * (tasks + 1.0);
 }

@@ -3,56 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <new>
 #include <numbers>
 #include <vector>
 
-#include "entroprod/parallel.hpp"
+#include "path_tasks.hpp"
 #include "simd/kernels.hpp"
 
 namespace entroprod {
 namespace {
 
-// No instruction set has more lanes in a pack, and each has a divisor of it.
-constexpr std::int64_t largest_lanes = 16;
-
-// Rough work of one step of one path: drawing the innovation, and the products of a recursion.
-double work_per_step(const LinearGaussian& machine) {
-    constexpr double work_per_normal = 20.0;
-    const double n = machine.n_states(), m = machine.n_outputs();
-    return work_per_normal * m + n * (n + 2.0 * m) + m * m;
+double step_work(const LinearGaussian& machine) {
+    return path_step_work(machine.n_states(), machine.n_outputs());
 }
 
-// Paths are worked on in blocks of steps, with interruption points in between. The number is even,
-// so that blocks of normals begin with an even index.
 std::int64_t steps_per_block(const LinearGaussian& machine) {
-    constexpr std::int64_t fewest = 2, most = 256;
-    constexpr double block_work = 4e6;
-    const double steps = block_work / (static_cast<double>(largest_lanes) * work_per_step(machine));
-    return std::clamp(static_cast<std::int64_t>(steps) / 2 * 2, fewest, most);
+    return block_of_steps(step_work(machine));
 }
-
-constexpr std::align_val_t alignment{64};
-
-// Aligned, zeroed memory for packs.
-class Lanes {
-public:
-    explicit Lanes(std::size_t size)
-        : data_(static_cast<double*>(::operator new[](size * sizeof(double), alignment))) {
-        constexpr std::size_t piece = 1 << 16;
-        for (std::size_t done = 0; done < size; done += piece) {
-            std::fill_n(data_.get() + done, std::min(piece, size - done), 0.0);
-            interruption_point(piece);
-        }
-    }
-    double* get() const { return data_.get(); }
-
-private:
-    struct Free {
-        void operator()(double* data) const { ::operator delete[](data, alignment); }
-    };
-    std::unique_ptr<double[], Free> data_;
-};
 
 // One thread's view of the machine, with room for some steps of one group of paths.
 class Group {
@@ -61,7 +27,7 @@ public:
         : machine_(machine.lean()),
           n_(machine.n_states()),
           m_(machine.n_outputs()),
-          work_per_step_(work_per_step(machine)),
+          work_per_step_(step_work(machine)),
           lanes_(kernels().trajectory.lanes),
           memory_size_(static_cast<std::size_t>(n_) * lanes_),
           // One step more, since normals come in pairs.
@@ -135,40 +101,20 @@ private:
     double work_per_step_;
     int lanes_;
     std::size_t memory_size_;
-    Lanes steps_, memory_, scratch_, squares_, step_squares_;
+    PackMemory steps_, memory_, scratch_, squares_, step_squares_;
     TrajectoryKernels::Generate generate_;
     TrajectoryKernels::Filter filter_;
     TrajectoryKernels::ApplyLower apply_lower_;
 };
 
-// Calls work(group, first, count) for all groups of paths, in tasks spread over the threads.
-// `task_done` follows each task on its thread.
+// As in path_tasks.hpp, each thread with a group that holds `steps_held` steps.
 template <class Work, class TaskDone>
 void for_each_group(const LinearGaussian& machine, Batch batch, std::int64_t steps_held,
                     int n_threads, const Poll& poll, const Work& work, const TaskDone& task_done) {
-    const std::int64_t task_size = paths_per_task(machine, batch.n_steps);
-    const std::int64_t n_tasks = (batch.n_paths + task_size - 1) / task_size;
-    n_threads = static_cast<int>(std::clamp<std::int64_t>(n_threads, 1, n_tasks));
-    std::vector<std::unique_ptr<Group>> groups(static_cast<std::size_t>(n_threads));
-    const Poll paths_poll = [&](std::int64_t tasks) {
-        return !poll || poll(std::min(tasks * task_size, batch.n_paths));
-    };
-    parallel_for(
-        n_tasks, n_threads,
-        [&](std::int64_t task, int worker) {
-            auto& group = groups[static_cast<std::size_t>(worker)];
-            if (!group) group = std::make_unique<Group>(machine, steps_held);
-            const std::int64_t first = task * task_size;
-            const std::int64_t end = std::min(first + task_size, batch.n_paths);
-            for (std::int64_t path = first; path < end; path += group->lanes()) {
-                work(*group, path, std::min<std::int64_t>(group->lanes(), end - path));
-            }
-            task_done(task, first, end - first);
-        },
-        paths_poll);
+    for_each_group(
+        step_work(machine), kernels().trajectory.lanes, batch, n_threads, poll,
+        [&] { return std::make_unique<Group>(machine, steps_held); }, work, task_done);
 }
-
-constexpr auto nothing_more = [](std::int64_t, std::int64_t, std::int64_t) {};
 
 // Log-density of whitened innovations: minus this, minus half their squared norm.
 double normalisation(const LinearGaussian& machine) {
@@ -219,15 +165,8 @@ void SigmaMoments::merge(const SigmaMoments& other) {
     log_scale = scale;
 }
 
-// As many paths as make a fraction of a second's work, so that a run can be watched, and threads
-// finish at about the same time.
 std::int64_t paths_per_task(const LinearGaussian& machine, std::int64_t n_steps) {
-    constexpr std::int64_t most = 512;
-    constexpr double task_work = 6e7;
-    const double paths = task_work / (work_per_step(machine) * static_cast<double>(n_steps));
-    const std::int64_t whole_packs =
-        static_cast<std::int64_t>(paths) / largest_lanes * largest_lanes;
-    return std::clamp(whole_packs, largest_lanes, most);
+    return task_of_paths(step_work(machine), n_steps);
 }
 
 void sample(const LinearGaussian& machine, Batch batch, std::uint64_t key, int n_threads,
@@ -307,7 +246,7 @@ SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64
     const auto work = [&](Group& group, std::int64_t path, std::int64_t count) {
         of_task.resize(static_cast<std::size_t>(task_size));
         double* out = of_task.data() + path % task_size;
-        double forward[largest_lanes];
+        double forward[largest_pack];
         group.restart();
         std::int64_t t = 0;
         for (; t < batch.n_steps; t += block) {
@@ -325,7 +264,7 @@ SigmaMoments monte_carlo(const LinearGaussian& machine, Batch batch, std::uint64
             out[lane] = 0.5 * (group.squares()[lane] - forward[lane]);
         }
     };
-    const auto task_done = [&](std::int64_t task, std::int64_t first, std::int64_t count) {
+    const auto task_done = [&](Group&, std::int64_t task, std::int64_t first, std::int64_t count) {
         moments[static_cast<std::size_t>(task)] = moments_of(of_task.data(), count);
         if (sigma != nullptr) std::copy_n(of_task.data(), count, sigma + first);
     };

@@ -132,7 +132,12 @@ def pair_monte_carlo(
     /,
 ) -> dict[str, float]: ...
 def pair_monte_carlo_memory(
-    forward: TimeVaryingMachine, n_paths: int, n_steps: int, n_threads: int, /
+    forward: TimeVaryingMachine,
+    backward: TimeVaryingMachine,
+    n_paths: int,
+    n_steps: int,
+    n_threads: int,
+    /,
 ) -> float: ...
 def exact_predictor(
     transition: _Array,

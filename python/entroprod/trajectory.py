@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from entroprod.arrays import (
     require_memory,
 )
 from entroprod.errors import NumericalError
+from entroprod.frames import as_frame
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.progress import Progress, reporting
 from entroprod.sequences import as_sequences
@@ -72,11 +75,9 @@ class StochasticEntropyProduction:
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per path; needs pandas."""
-        import pandas as pd
-
-        index = pd.RangeIndex(len(self.sigma), name="path")
-        columns = ("sigma", "log_forward", "log_backward")
-        return pd.DataFrame({name: getattr(self, name) for name in columns}, index=index)
+        names = ("sigma", "log_forward", "log_backward")
+        columns = {name: getattr(self, name) for name in names}
+        return as_frame(columns, rows=range(len(self.sigma)), name="path")
 
     def __repr__(self) -> str:
         return (
@@ -131,13 +132,10 @@ class MonteCarlo:
 
     def to_frame(self) -> pd.DataFrame:
         """Table of the kept ``sigma`` with a row per path; needs pandas and keep_sigma=True."""
-        import pandas as pd
-
         if self.sigma is None:
             msg = "to_frame needs sigma: call monte_carlo with keep_sigma=True"
             raise ValueError(msg)
-        index = pd.RangeIndex(self.n_paths, name="path")
-        return pd.DataFrame({"sigma": self.sigma}, index=index)
+        return as_frame({"sigma": self.sigma}, rows=range(self.n_paths), name="path")
 
     def __repr__(self) -> str:
         lines = [
@@ -288,10 +286,14 @@ def monte_carlo(
     threads = as_thread_count(n_threads)
     key = draw_key(rng)
     alone = machine if other is machine and isinstance(machine, LinearGaussian) else None
+    run: Callable[..., dict[str, float]]
     if alone is not None:
         _require_memory(alone, n_steps, n_paths, threads)
+        run = partial(_core.monte_carlo, alone._kernel)
     else:
-        need = _core.pair_monte_carlo_memory(step_kernel(machine), n_paths, n_steps, threads)
+        pair = step_kernel(machine), step_kernel(other)
+        run = partial(_core.pair_monte_carlo, *pair)
+        need = _core.pair_monte_carlo_memory(*pair, n_paths, n_steps, threads)
         what = f"groups of {n_steps} steps and the moments of {n_paths} paths"
         require_memory(int(need), "n_steps or n_paths", what)
     sigma = None
@@ -299,21 +301,7 @@ def monte_carlo(
         require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")
         sigma = np.empty(n_paths)
     with reporting(progress, n_paths, "Monte Carlo") as report:
-        if alone is not None:
-            moments = _core.monte_carlo(
-                alone._kernel, n_paths, n_steps, key, threads, report, sigma
-            )
-        else:
-            moments = _core.pair_monte_carlo(
-                step_kernel(machine),
-                step_kernel(other),
-                n_paths,
-                n_steps,
-                key,
-                threads,
-                report,
-                sigma,
-            )
+        moments = run(n_paths, n_steps, key, threads, report, sigma)
     if not (math.isfinite(moments["mean"]) and math.isfinite(moments["sum_of_squares"])):
         raise NumericalError("sigma overflows: " + _unstable(machine, other))
     return _summarise(moments, n_steps, n_paths, sigma)

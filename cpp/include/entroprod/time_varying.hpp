@@ -28,7 +28,7 @@ public:
     // Copies the matrices. Each S must be symmetric; throws std::invalid_argument if one isn't
     // positive definite, std::length_error if (n + m)^2 exceeds an int. With all strides 0 the
     // machine serves any number of steps.
-    TimeVaryingMachine(const MachineSteps& steps, std::int64_t n_steps);
+    TimeVaryingMachine(const MachineSteps& steps, std::int64_t n_steps, const Poll& poll = nullptr);
 
     // Copies would point into the original.
     TimeVaryingMachine(const TimeVaryingMachine&) = delete;
@@ -71,6 +71,7 @@ SigmaMoments monte_carlo(const TimeVaryingMachine& forward, const TimeVaryingMac
                          double* sigma);
 
 // Bytes that monte_carlo needs: a group of whole paths for each thread, and moments of each task.
-double pair_monte_carlo_memory(const TimeVaryingMachine& forward, Batch batch, int n_threads);
+double pair_monte_carlo_memory(const TimeVaryingMachine& forward,
+                               const TimeVaryingMachine& backward, Batch batch, int n_threads);
 
 }  // namespace entroprod

@@ -38,8 +38,11 @@ struct MissingScratch {
 
 // Makes the row-major (rows, cols) array lower triangular by reflections from the right; rows <=
 // cols. Entries above the diagonal are left as they are, to be read as zeros.
+template <bool fixed>
 ENTROPROD_INLINE void make_lower(int rows, int cols, double* array, double* reflector) {
+    RowsDone<double, fixed> rows_done(rows * cols);
     for (int r = 0; r < rows; ++r) {
+        rows_done.one_more();
         double* row = array + r * cols;
         double rest = 0.0;
         for (int j = r + 1; j < cols; ++j) rest += row[j] * row[j];
@@ -112,7 +115,7 @@ ENTROPROD_INLINE double uncertain_step(Extent<N> n, Extent<M> m, const StepParam
             for (int j = 0; j < n; ++j) row[m + j] += f[i * n + k] * root[k * n + j];
         }
     }
-    make_lower(observed + n, cols, scratch.array, scratch.reflector);
+    make_lower<(N > 0 && M > 0)>(observed + n, cols, scratch.array, scratch.reflector);
 
     const double half_log_two_pi = 0.5 * std::log(2.0 * std::numbers::pi);
     double log_prob = 0.0;
