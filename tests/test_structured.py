@@ -17,6 +17,8 @@ DISCRETISED = 1e-10
 # Of closed forms whose machines agree to that.
 TOTALS = 1e-8
 EXACT = 1e-13
+# Of a billion steps: rounding piles up over a memory of 20,000.
+LONG_RUN = 1e-8
 METHODS = ("zoh", "bilinear")
 
 MODES = np.array([0.9, 0.8 + 0.3j, -0.5, 0.1 - 0.7j])
@@ -127,6 +129,19 @@ def test_long_memories_in_extended_precision() -> None:
     assert ep.entropy_production(same, n_steps, precision="extended").total == pytest.approx(
         got.total, rel=EXACT
     )
+
+
+def test_a_billion_steps_of_a_long_memory() -> None:
+    # It takes 69,000 steps to forget, five times as many to settle, and a billion at no more cost.
+    m = DiagonalSSM(
+        [0.99995 * np.exp(0.3j), 0.5, 0.4, 0.3, 0.2, 0.1, 0.05],
+        [[1e-3, 2e-3j], *(1e-3 * np.eye(7, 2)[:6])],
+        [[1e-3j, *6 * [1e-3]], [1e-3, *6 * [2e-3]]],
+        np.eye(2),
+    )
+    total = ep.entropy_production(m, 10**9, precision="double").total
+    dense = ep.entropy_production(oracles_structured.dense(m), 10**9, precision="double").total
+    assert total == pytest.approx(dense, rel=LONG_RUN)
 
 
 def test_a_memory_that_grows() -> None:

@@ -311,6 +311,7 @@ ProductionValue entropy_production_gradient(const LinearGaussian& machine, std::
     }
     // What the adjoint makes of a state that drifts below rounding is no worse than its own
     // rounding, but the drift adds up in the total.
+    const PollWatch watch(poll);
     const bool drifts = options.shortcuts && !forgets(lean<double>(machine), n_steps);
     return drifts ? entropy_production(machine, n_steps, options, poll) : total;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "entroprod/matrix.hpp"
@@ -17,16 +18,17 @@ namespace entroprod {
 inline constexpr double small_power = 0.25;
 
 // What forgets, below, tells, for a machine with bands in O(n m) a step: a state without symmetry
-// is followed, in place of all of them.
+// is followed, in place of all of them, for so many steps at most.
 template <class Real>
 bool forgets_by_bands(const WhitenedMachine<Real>& machine, std::int64_t n_steps) {
-    constexpr std::int64_t most_steps = 1 << 16;
+    const double weight = std::is_same_v<Real, double> ? 1.0 : work_of_extended;
+    const double work = weight * machine.n_states * (2.0 * machine.n_outputs + 2.0);
     const Extent<0> n(machine.n_states), m(machine.n_outputs), one(1);
     std::vector<Real> state(static_cast<std::size_t>(n)), next(state),
         seen(static_cast<std::size_t>(m));
     for (int i = 0; i < n; ++i) state[i] = Real(std::cos(1.0 + i * i));
     const double first = largest(state.data(), state.size());
-    for (std::int64_t step = 0; step < std::min(n_steps, most_steps); ++step) {
+    for (std::int64_t step = 0; step < n_steps; ++step) {
         multiply(m, n, one, machine.emission(), state.data(), seen.data());
         multiply(n, m, one, machine.input, seen.data(), next.data());
         for (int i = 0; i < n; ++i) {
@@ -35,16 +37,21 @@ bool forgets_by_bands(const WhitenedMachine<Real>& machine, std::int64_t n_steps
                 machine.bands.diagonal[i] * state[i] + machine.bands.partner[i] * state[other];
         }
         state.swap(next);
+        interruption_point(work);
         if (largest(state.data(), state.size()) <= small_power * first / n) return true;
     }
     return false;
 }
 
 // Whether the transition forgets within so many steps: else a rounding error in E lives on, and E
-// may drift for ever by less in a block than tells its convergence.
+// may drift for ever by less in a block than tells its convergence. n_done: so many steps of the
+// recursion have been taken, of each of which one with bands is a small part.
 template <class Real>
-bool forgets(const WhitenedMachine<Real>& machine, std::int64_t n_steps) {
-    if (machine.bands.diagonal != nullptr) return forgets_by_bands(machine, n_steps);
+bool forgets(const WhitenedMachine<Real>& machine, std::int64_t n_steps, std::int64_t n_done = 0) {
+    if (machine.bands.diagonal != nullptr) {
+        constexpr std::int64_t always_worth_it = 1 << 16;
+        return forgets_by_bands(machine, std::min(n_steps, std::max(n_done, always_worth_it)));
+    }
     const int n = machine.n_states;
     const std::size_t size = static_cast<std::size_t>(n) * n;
     std::vector<Real> power(machine.transition, machine.transition + size), product(size);

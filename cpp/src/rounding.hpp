@@ -90,6 +90,7 @@ inline double covariance_trace_of_bands(const WhitenedMachine<double>& machine,
         }
         multiply(m, n, m, machine.emission(), response.data(), seen.data());
         multiply(n, m, m, machine.input, seen.data(), next.data());
+        interruption_point(2.0 * static_cast<double>(wide) * (m + 1));
         for (int i = 0; i < n; ++i) {
             const int other = (i ^ 1) < n ? i ^ 1 : i;
             for (int j = 0; j < m; ++j) {

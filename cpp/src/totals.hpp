@@ -81,14 +81,16 @@ ProductionValue total_of_steps(const LinearGaussian& machine, Recursion<Real>& r
     Extended total;
     StepTerms<Real> slope{};  // a step's terms, where they no longer change
     std::optional<bool> forgotten;
+    std::int64_t done = 0;
     const auto may_stop = [&] {
-        if (!forgotten) forgotten = !until_forgotten || forgets(lean<Real>(machine), n_steps);
+        if (!forgotten) {
+            forgotten = !until_forgotten || forgets(lean<Real>(machine), n_steps, done);
+        }
         return *forgotten;
     };
     bool converged = false;
     bool may_finish = !curve && long_runs;
     double memory_length = 0.0;
-    std::int64_t done = 0;
     while (done < n_steps && !(converged && shortcuts)) {
         if (may_finish && recursion.memory_converged() && n_steps - done >= long_run_steps) {
             StepTerms<Real> rest{};
