@@ -128,19 +128,43 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
     if matrix.shape[0] != matrix.shape[1]:
         msg = f"{name} must be square, got shape {matrix.shape}"
         raise ValueError(msg)
-    spread = np.sqrt(np.abs(matrix.diagonal()))
-    scale = np.outer(spread, spread)
-    asymmetry = np.abs(matrix - matrix.T)
-    if (asymmetry > _ASYMMETRY * np.maximum(scale, np.abs(matrix))).any():
-        i, j = (int(k) for k in np.unravel_index(np.argmax(asymmetry), matrix.shape))
+    return require_covariances(matrix, name, definite=definite)
+
+
+def require_covariances(matrices: FloatArray, name: str, *, definite: bool) -> FloatArray:
+    """Symmetric positive (semi)definite matrices (m, m) or (T, m, m).
+
+    Asymmetry at rounding level is averaged away.
+    """
+    spread = np.sqrt(np.abs(np.diagonal(matrices, axis1=-2, axis2=-1)))
+    scale = spread[..., :, np.newaxis] * spread[..., np.newaxis, :]
+    transposed = np.swapaxes(matrices, -2, -1)
+    asymmetric = np.abs(matrices - transposed) > _ASYMMETRY * np.maximum(scale, np.abs(matrices))
+    if asymmetric.any():
+        *step, i, j = (int(k) for k in np.argwhere(asymmetric)[0])
         msg = (
-            f"{name} must be symmetric, got {matrix[i, j]:g} at ({i}, {j}) "
-            f"and {matrix[j, i]:g} at ({j}, {i})"
+            f"{name} must be symmetric, got {matrices[(*step, i, j)]:g} at ({i}, {j}) "
+            f"and {matrices[(*step, j, i)]:g} at ({j}, {i}){_at(step)}"
         )
         raise ValueError(msg)
-    matrix = 0.5 * matrix + 0.5 * matrix.T
-    _require_positive(matrix, name, definite=definite)
-    return matrix
+    matrices = 0.5 * matrices + 0.5 * transposed
+    eigenvalues = _smallest_correlation_eigenvalue(matrices)
+    rounding = _rounding(matrices)
+    # Products B Q B^T of lower rank come with eigenvalues of either sign at rounding level.
+    wrong = eigenvalues <= rounding if definite else eigenvalues < -_SLACK_OF_PRODUCTS * rounding
+    if np.any(wrong):
+        step = [int(k) for k in np.argwhere(wrong)[0]]
+        what = "definite" if definite else "semidefinite"
+        msg = (
+            f"{name} must be positive {what}; the smallest eigenvalue of its correlation matrix "
+            f"is {eigenvalues[tuple(step)]:.3g}{_at(step)}"
+        )
+        raise ValueError(msg)
+    return matrices
+
+
+def _at(step: list[int]) -> str:
+    return f" at index {step[0]} of its time axis" if step else ""
 
 
 def are_definite(covariances: FloatArray) -> NDArray[np.bool_]:
@@ -151,24 +175,6 @@ def are_definite(covariances: FloatArray) -> NDArray[np.bool_]:
     finite = np.isfinite(covariances).all(axis=(-2, -1), keepdims=True)
     eigenvalues = _smallest_correlation_eigenvalue(np.where(finite, covariances, 0.0))
     return np.asarray(eigenvalues > _rounding(covariances))
-
-
-def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
-    eigenvalue = float(_smallest_correlation_eigenvalue(matrix))
-    rounding = _rounding(matrix)
-    if definite and eigenvalue <= rounding:
-        msg = (
-            f"{name} must be positive definite; the smallest eigenvalue of its correlation "
-            f"matrix is {eigenvalue:.3g}"
-        )
-        raise ValueError(msg)
-    # Products B Q B^T of lower rank come with eigenvalues of either sign at rounding level.
-    if eigenvalue < -_SLACK_OF_PRODUCTS * rounding:
-        msg = (
-            f"{name} must be positive semidefinite; the smallest eigenvalue of its correlation "
-            f"matrix is {eigenvalue:.3g}"
-        )
-        raise ValueError(msg)
 
 
 def _smallest_correlation_eigenvalue(covariances: FloatArray) -> FloatArray:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from entroprod.arrays import FloatArray, as_float_array
-
-# Asymmetry of a covariance that sums and products of doubles may leave, relative to the spreads.
-_ASYMMETRY = 1e-12
+from entroprod.arrays import FloatArray, as_float_array, require_covariances
 
 
 def as_step_matrices(
@@ -37,42 +33,7 @@ def as_step_covariances(
     if matrices.shape[-2] != matrices.shape[-1]:
         msg = f"{name} must be square matrices, got shape {matrices.shape}"
         raise ValueError(msg)
-    spread = np.sqrt(np.abs(np.diagonal(matrices, axis1=-2, axis2=-1)))
-    scale = spread[..., :, np.newaxis] * spread[..., np.newaxis, :]
-    transposed = np.swapaxes(matrices, -2, -1)
-    asymmetric = np.abs(matrices - transposed) > _ASYMMETRY * np.maximum(scale, np.abs(matrices))
-    if asymmetric.any():
-        *step, i, j = (int(k) for k in np.argwhere(asymmetric)[0])
-        msg = (
-            f"{name} must be symmetric, got {matrices[(*step, i, j)]:g} at ({i}, {j}) "
-            f"and {matrices[(*step, j, i)]:g} at ({j}, {i}){_at(step)}"
-        )
-        raise ValueError(msg)
-    matrices = 0.5 * matrices + 0.5 * transposed
-    _require_positive(matrices, name, definite=definite)
-    return matrices
-
-
-def _require_positive(matrices: FloatArray, name: str, *, definite: bool) -> None:
-    """Judges by the correlation matrices, so that the units of the components don't matter."""
-    spread = np.sqrt(np.maximum(np.diagonal(matrices, axis1=-2, axis2=-1), 0.0))
-    units = np.where(spread > 0.0, spread, 1.0)
-    correlations = matrices / units[..., :, np.newaxis] / units[..., np.newaxis, :]
-    smallest = np.linalg.eigvalsh(correlations)[..., 0]
-    rounding = matrices.shape[-1] * np.finfo(np.float64).eps
-    wrong = smallest <= rounding if definite else smallest < -rounding
-    if np.any(wrong):
-        step = [int(k) for k in np.argwhere(wrong)[0]]
-        what = "definite" if definite else "semidefinite"
-        msg = (
-            f"{name} must be positive {what}; the smallest eigenvalue of its correlation matrix "
-            f"is {smallest[tuple(step)]:.3g}{_at(step)}"
-        )
-        raise ValueError(msg)
-
-
-def _at(step: list[int]) -> str:
-    return f" at index {step[0]} of its time axis" if step else ""
+    return require_covariances(matrices, name, definite=definite)
 
 
 def common_length(matrices: dict[str, FloatArray], n_steps: int | None) -> int:
