@@ -186,6 +186,14 @@ def test_bad_input(two_states: LinearGaussian) -> None:
         _ = ep.entropy_production(two_states, 10**14).compression_loss
 
 
+def test_totals_of_pairs_ask_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 2**21)
+    machine = LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], np.eye(2))
+    other = LinearGaussian.from_var([[[0.5, 0.2], [-0.2, 0.5]]], np.eye(2))
+    with pytest.raises(MemoryError, match="n_steps is too large: the total of 10"):
+        ep.entropy_production(machine, 10**9, backward=other)
+
+
 def test_overflow_names_the_spectral_radius() -> None:
     machine = ept.awkward_machines()["unstable transition"]
     with pytest.raises(ep.NumericalError, match="spectral radius"):

@@ -386,3 +386,11 @@ def test_bad_points(name: str, value: Any, error: type[Exception], match: str) -
 def test_bad_input(call: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         call()
+
+
+def test_memory_is_that_of_the_steps_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 2**24)
+    machine = LinearGaussian(0.5 * np.eye(64), np.full((64, 1), 0.01), np.ones((1, 64)), [[1.0]])
+    assert ep.sigma_law(machine, 5).variance > 0.0
+    with pytest.raises(MemoryError, match="forward covariances"):
+        ep.sigma_law(machine, 10**6)

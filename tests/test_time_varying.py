@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -405,6 +406,33 @@ def test_overflow_is_an_error() -> None:
         growing.log_prob(np.full((2000, 1), 1e300))
     with pytest.raises(ep.NumericalError, match="overflow"):
         ep.monte_carlo(growing, 2000, 10, rng=0, backward=growing)
+
+
+def test_products_of_lower_rank_are_covariances() -> None:
+    # Their smallest eigenvalues are rounding, of either sign; LinearGaussian takes them too.
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        spread = rng.normal(size=(6, 2)) * 10.0 ** rng.uniform(-3, 3, size=(6, 1))
+        root = rng.normal(size=(2, 2))
+        TimeVaryingLinearGaussian.from_state_space(
+            0.5 * np.eye(6),
+            np.ones((1, 6)),
+            spread @ (root @ root.T) @ spread.T,
+            [[1.0]],
+            initial_cov=np.eye(6),
+            n_steps=1,
+        )
+
+
+def test_a_constant_transition_stays_one_matrix() -> None:
+    gain = np.full((500, 200, 1), 1e-3)
+    tracemalloc.start()
+    machine = TimeVaryingLinearGaussian(0.5 * np.eye(200), gain, np.ones((1, 200)), [[1.0]])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # A transition for each step would be 160 MB.
+    assert peak < 2e7
+    assert machine.n_steps == 500
 
 
 def test_absurd_sizes_name_the_memory() -> None:

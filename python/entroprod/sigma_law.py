@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from entroprod import _core
-from entroprod.arrays import FloatArray, RandomSource, as_count, as_generator, require_memory
+from entroprod.arrays import (
+    FloatArray,
+    RandomSource,
+    as_count,
+    as_generator,
+    as_read_only,
+    require_memory,
+)
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import (
@@ -32,6 +39,12 @@ if TYPE_CHECKING:
 _DRAWN_AT_ONCE = 2**20
 # Forward covariances are kept once in this many steps until they have converged.
 _BETWEEN_KEPT = 1024
+# The core's blocks of steps have about sqrt(T) of them, and at least so many.
+_SHORTEST_BLOCK = 16
+# Matrices (n, n), at most, of the machine and of one step of the recursions; those of the rate come
+# with their powers.
+_MATRICES_OF_A_STEP = 40
+_MATRICES_OF_THE_RATE = 160
 # A transient has ended after this many times its time constant: exp(-80) is below double-double.
 _TIME_CONSTANTS = 80.0
 
@@ -71,9 +84,7 @@ class SigmaLaw:
     def _gaps(self) -> FloatArray:
         """(J,) positive g_j = (s_j - 1/s_j)^2, one per pair of singular values, largest first."""
         gaps = 4.0 * skew_values(self._machine, self.n_steps, self.max_size) ** 2
-        gaps = gaps[gaps > 0.0]
-        gaps.flags.writeable = False
-        return gaps
+        return as_read_only(gaps[gaps > 0.0])
 
     @cached_property
     def weights(self) -> FloatArray:
@@ -94,9 +105,7 @@ class SigmaLaw:
         """
         angles = 2.0 * np.arcsinh(0.5 * np.sqrt(self._gaps))
         zeros = np.zeros(self.n_steps * self._machine.n_outputs - 2 * angles.size)
-        weights = np.concatenate([np.expm1(-angles), zeros, np.expm1(angles[::-1])])
-        weights.flags.writeable = False
-        return weights
+        return as_read_only(np.concatenate([np.expm1(-angles), zeros, np.expm1(angles[::-1])]))
 
     # ------------------------------------------------------------------ moments
 
@@ -466,6 +475,7 @@ def sigma_variance_rate(machine: LinearGaussian, *, precision: Precision = "auto
     machine.require_rate()
     if machine.n_outputs == 1:
         return 0.0  # the spectrum of one output equals that of its reversal
+    machine._require_working_memory(_MATRICES_OF_THE_RATE)
     try:
         return _core.sigma_variance_rate(machine._kernel, precision)[0]
     except OverflowError as error:
@@ -495,7 +505,8 @@ def _require_working_memory(machine: LinearGaussian, n_steps: int) -> None:
     if radius < 1.0:
         constants = _TIME_CONSTANTS + machine.n_states
         transient = min(transient, constants / -math.log(max(radius, 1e-300)))
-    kept = _BETWEEN_KEPT + int(transient) // min(_BETWEEN_KEPT, 1 + math.isqrt(n_steps))
+    block = min(n_steps, _BETWEEN_KEPT, _SHORTEST_BLOCK + math.isqrt(n_steps))
+    kept = block + int(transient) // block + _MATRICES_OF_A_STEP
     require_memory(
         16 * kept * machine.n_states**2,
         "n_steps",

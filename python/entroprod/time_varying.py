@@ -18,6 +18,7 @@ from entroprod.arrays import (
     as_count,
     as_covariance,
     as_float_array,
+    as_read_only,
     as_thread_count,
     draw_key,
     require_memory,
@@ -119,7 +120,9 @@ class TimeVaryingLinearGaussian:
         matrices = dict(zip(_MATRICES, (state, given_input, output, cov)))
         steps = common_length(matrices, None if n_steps is None else as_count(n_steps, "n_steps"))
         with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(state + given_input @ output).all():
+            # A bound of the entries of G C, without a matrix (n, n) for every step.
+            reach = np.abs(given_input) @ np.abs(output).max(axis=-1, keepdims=True)
+            if not np.isfinite(np.abs(state).max(axis=-1, keepdims=True) + reach).all():
                 msg = (
                     "input_matrix and output_matrix are too large: the transition F + G C overflows"
                 )
@@ -224,8 +227,11 @@ class TimeVaryingLinearGaussian:
     @cached_property
     def transition(self) -> FloatArray:
         """A_t = F_t + G_t C_t, (T, n, n): the transition under the machine's own noise."""
-        matrices = self.state_matrix + self.input_matrix @ self.output_matrix
-        matrices.flags.writeable = False
+        if any(matrix.ndim == 3 for matrix in self._matrices()[:3]):
+            size = self.n_steps * self.n_states**2
+            what = f"a transition for each of {self.n_steps} steps"
+            require_memory(16 * size, "transition", what)
+        matrices = as_read_only(self.state_matrix + self.input_matrix @ self.output_matrix)
         return np.broadcast_to(matrices, (self.n_steps, self.n_states, self.n_states))
 
     def reversed_kernels(self) -> TimeVaryingLinearGaussian:
