@@ -43,6 +43,24 @@ def test_decomposition_against_dense_conditioning(machine: LinearGaussian, n_ste
     np.testing.assert_array_equal(result.memory_rank, wanted.rank)
 
 
+def test_a_memory_of_nearly_dependent_components() -> None:
+    # The covariance of the forward memory is singular to rounding, though not in any one component.
+    eigenvalues, entered = ep.s4d_legs(24)
+    rng = np.random.default_rng(3)
+    machine = ep.DiagonalSSM.from_continuous(
+        eigenvalues,
+        entered * rng.normal(size=(12, 2)),
+        (rng.normal(size=(2, 12)) + 1j * rng.normal(size=(2, 12))) / 80,
+        0.1,
+        innovation_cov=[[1.0, 0.3], [0.3, 2.0]],
+    )
+    wanted = ep.entropy_production(machine, 50, precision="extended")
+    got = ep.entropy_production(machine, 50, precision="double")
+    # L and M rest on a regression on the backward memory, in which double keeps fewer digits.
+    np.testing.assert_allclose(got.retrospective, wanted.retrospective, rtol=0, atol=RELATIVE)
+    assert got.retrospective.sum() == pytest.approx(wanted.total, abs=RELATIVE)
+
+
 @settings(max_examples=15)
 @given(ept.rank_deficient_machines(), st.integers(1, 5))
 def test_rank_deficient_memories(machine: LinearGaussian, n_steps: int) -> None:

@@ -162,8 +162,7 @@ ENTROPROD_INLINE Real log_det_given_future(Extent<N> n, Extent<M> m, const PairS
     multiply(m, m, n, s.noise, s.pulled, s.posterior);
     for (int i = 0; i < m * n; ++i) s.posterior[i] = step.emission[i] - s.posterior[i];
 
-    for (int i = 0; i < n * n; ++i) s.root[i] = pi[i];
-    factor_semidefinite(n, s.root);
+    factor_semidefinite(n, pi, s.product, s.root);
     multiply(n, n, n, s.root, s.information, s.product);
     multiply_transposed<false>(n, n, n, s.product, s.root, s.inner, s.transposed);
     for (int i = 0; i < n; ++i) s.inner[i * n + i] += Real(1.0);

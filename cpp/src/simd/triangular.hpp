@@ -1,5 +1,5 @@
-// Cholesky factors and triangular solves for small matrices, row-major. Factors are upper
-// triangular, A = U^T U, so that inner loops run along rows. Those that serve to solve hold the
+// Cholesky factors and triangular solves for small matrices, row-major. Factors are upper ones,
+// A = U^T U, so that inner loops run along rows. Those that serve to solve hold the
 // reciprocals of their diagonal on it.
 #pragma once
 
@@ -12,37 +12,52 @@
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
 
-// Replaces the symmetric positive semidefinite A (n, n) by U, zeros below its diagonal. A pivot
-// that is rounding noise of its diagonal entry makes a row of zeros. Scaling rows and columns of A
-// by powers of two scales U's columns, and nothing else changes.
+// Factors a covariance A (n, n), maybe singular, as U^T U. Row by row U takes the component of
+// whose variance the largest part is left, and is zero from where all of that is rounding noise: in
+// a fixed order a component that is noise could still have covariances of the square root of noise
+// with those to come. U isn't triangular, only its rows in another order of columns are. Scaling
+// rows and columns of A by powers of two scales U's columns, and nothing else changes. rest (n, n)
+// is scratch.
 template <class Real, int N>
-ENTROPROD_INLINE void factor_semidefinite(Extent<N> n, Real* a) {
-    const double noise = 4.0 * static_cast<int>(n) * unit_roundoff<Real>;
+ENTROPROD_INLINE void factor_semidefinite(Extent<N> n, const Real* a, Real* ENTROPROD_RESTRICT rest,
+                                          Real* ENTROPROD_RESTRICT root) {
+    for (int i = 0; i < n * n; ++i) {
+        rest[i] = a[i];
+        root[i] = Real(0.0);
+    }
     RowsDone<Real, (N > 0)> rows_done(n * n);
-    for (int j = 0; j < n; ++j) {
+    for (int r = 0; r < n; ++r) {
         rows_done.one_more();
-        // What the pivot was before the rows above were subtracted.
-        Real whole(0.0);
-        for (int k = 0; k < j; ++k) whole += a[k * n + j] * a[k * n + j];
-        const Real pivot = a[j * n + j];
-        Real* row = a + j * n;
-        for (int i = 0; i < j; ++i) row[i] = Real(0.0);
-        if (!(to_double(pivot) > noise * to_double(whole + pivot))) {
-            for (int i = j; i < n; ++i) row[i] = Real(0.0);
-            continue;
+        int best = -1;
+        double best_part = 4.0 * static_cast<int>(n) * unit_roundoff<Real>;
+        for (int i = 0; i < n; ++i) {
+            const double left = to_double(rest[i * n + i]);
+            const double whole = to_double(a[i * n + i]);
+            if (left > best_part * whole) {
+                best = i;
+                best_part = left / whole;
+            }
         }
-        const Real root = square_root(pivot);
-        const Real inverse = Real(1.0) / root;
-        row[j] = root;
-        for (int i = j + 1; i < n; ++i) row[i] *= inverse;
-        for (int k = j + 1; k < n; ++k) {
-            const Real factor = row[k];
-            for (int i = k; i < n; ++i) a[k * n + i] -= factor * row[i];
+        if (best < 0) return;
+        Real* row = root + r * n;
+        const Real pivot = square_root(rest[best * n + best]);
+        const Real inverse = Real(1.0) / pivot;
+        // Of what is left the upper triangle counts; the component that has been taken leaves it.
+        for (int k = 0; k < n; ++k) {
+            Real& entry = k < best ? rest[k * n + best] : rest[best * n + k];
+            row[k] = entry * inverse;
+            entry = Real(0.0);
         }
+        row[best] = Real(0.0);
+        for (int i = 0; i < n; ++i) {
+            const Real factor = row[i];
+            for (int k = i; k < n; ++k) rest[i * n + k] -= factor * row[k];
+        }
+        row[best] = pivot;
     }
 }
 
-// The same for a positive definite A, with reciprocals on the diagonal; returns ln det A, NaN if A
+// Replaces a positive definite A by U, with reciprocals on the diagonal; returns ln det A, NaN if A
 // isn't positive definite.
 template <class Real, int N>
 ENTROPROD_INLINE Real factor_definite(Extent<N> n, Real* a) {
