@@ -229,7 +229,26 @@ class LinearGaussian(StateSpaceForms):
     ) -> LinearGaussian:
         """Machine from a one-step predictor, such as ``control.dlqe`` returns.
 
-        As :meth:`from_gain`, but with G, (n, m), of x_next = A x + G (y - C x): G = A K.
+        Parameters
+        ----------
+        transition : array_like, (n, n)
+            A.
+        emission : array_like, (m, n)
+            C.
+        predictor_gain : array_like, (n, m)
+            G of x_next = A x + G (y - C x): A K, with the filter gain K of :meth:`from_gain`.
+        innovation_cov : array_like, (m, m)
+            S, covariance of the innovations; symmetric and positive definite.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument that has a wrong shape or dtype, isn't finite, or is no covariance;
+            or those whose products overflow.
+
+        Notes
+        -----
+        Source: [S26]_ section 6: F = A - G C.
 
         Examples
         --------
@@ -590,6 +609,11 @@ class LinearGaussian(StateSpaceForms):
             T, at least 1.
         initial_mean : array_like, (n,), optional
             The memory before the first observation; by default 0.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument.
 
         Examples
         --------

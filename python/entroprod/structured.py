@@ -44,8 +44,9 @@ class DiagonalSSM(LinearGaussian):
 
     A complex eigenvalue stands for itself and its conjugate, so the real memory has
     n = (real eigenvalues) + 2 (complex ones) components. Every function takes it as the
-    :class:`LinearGaussian` that it is; filtering and sampling cost O(n m) a step, the recursions of
-    entropy production O(n^2 m).
+    :class:`LinearGaussian` that it is. Filtering and sampling of complete sequences cost O(n m) a
+    step, total, curve and ``per_step`` of entropy production O(n^2 m); the rest works with the
+    dense matrices.
 
     Parameters
     ----------

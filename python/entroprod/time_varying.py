@@ -176,6 +176,11 @@ class TimeVaryingLinearGaussian:
 
         Raises
         ------
+        ValueError, TypeError
+            Naming the argument that has a wrong shape, length or dtype, isn't finite, or is no
+            covariance.
+        MemoryError
+            If the matrices of all steps don't fit.
         NumericalError
             If an innovation covariance is singular or overflows, naming the step; or if there is no
             stationary state, naming the eigenvalue of A.
