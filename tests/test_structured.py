@@ -133,10 +133,11 @@ def test_long_memories_in_extended_precision() -> None:
 
 def test_a_billion_steps_of_a_long_memory() -> None:
     # It takes 69,000 steps to forget, five times as many to settle, and a billion at no more cost.
+    real = np.array([0.5, 0.4, 0.3, 0.2, 0.1, 0.05])
     m = DiagonalSSM(
-        [0.99995 * np.exp(0.3j), 0.5, 0.4, 0.3, 0.2, 0.1, 0.05],
-        [[1e-3, 2e-3j], *(1e-3 * np.eye(7, 2)[:6])],
-        [[1e-3j, *6 * [1e-3]], [1e-3, *6 * [2e-3]]],
+        np.append(0.99995 * np.exp(0.3j), real),
+        1e-3 * np.vstack([[1.0, 2.0j], np.outer(real, [1.0, -1.0])]),
+        1e-3 * np.hstack([np.array([[1.0j], [1.0]]), np.outer([1.0, 2.0], real)]),
         np.eye(2),
     )
     total = ep.entropy_production(m, 10**9, precision="double").total
