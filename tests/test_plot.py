@@ -111,6 +111,17 @@ def test_sigma_law_shows_the_density_and_its_mirror_image() -> None:
         plot.sigma_law(ep.sigma_law(MACHINE, 1))
 
 
+def test_sigma_law_of_an_unstable_machine() -> None:
+    machine = ep.LinearGaussian.from_var([[[1.3, 0.2], [-0.2, 1.1]]], np.eye(2))
+    law = ep.sigma_law(machine, 40)
+    _, mirrored, _ = plot.sigma_law(law).axes[0].lines
+    x, y = (np.asarray(values) for values in mirrored.get_data())
+    # e^-sigma is beyond the doubles, its product with the density isn't.
+    assert x[0] < -1e6
+    assert np.isfinite(y).all()
+    np.testing.assert_array_equal(y, law.pdf(-x))
+
+
 def test_series_rate_shows_all_surrogates() -> None:
     pytest.importorskip("statsmodels")
     from entroprod.series import series_entropy_production

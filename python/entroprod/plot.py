@@ -368,7 +368,8 @@ def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) ->
     axes.plot(sigma, density, color=BLUE, linewidth=1.8, label=r"$p(\sigma)$")
     axes.plot(
         sigma,
-        density * np.exp(-sigma),
+        # e^-sigma alone overflows far below 0.
+        law.pdf(-sigma),
         color=VERMILION,
         linewidth=1.4,
         linestyle=(0, (4, 3)),
