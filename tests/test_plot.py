@@ -65,6 +65,38 @@ def test_one_step() -> None:
     assert draw(plot.curve([0.0], rate=0.1)).startswith(b"\x89PNG")
 
 
+def test_a_single_step_and_a_single_estimate_are_seen() -> None:
+    assert plot.curve([0.0]).axes[0].lines[0].get_marker() == "o"
+    machine = MACHINE
+    sampled = ep.monte_carlo(machine, 5, 100, rng=0)
+    axes = plot.curve(ep.entropy_production_curve(machine, 5), monte_carlo=[sampled]).axes[0]
+    exact, dot = axes.lines[:2]
+    assert dot.get_zorder() > exact.get_zorder()
+
+
+def test_a_small_rate_is_not_called_zero() -> None:
+    labels = [
+        plot.curve([0.0, rate], rate=rate).axes[0].lines[1].get_label() for rate in (1.1e-14, 3e-33)
+    ]
+    assert labels == ["rate 1.1e-14 nats per step", "rate 0 nats per step"]
+
+
+def test_decomposition_leaves_room_for_its_legend() -> None:
+    result = ep.entropy_production(MACHINE, 30)
+    axes = plot.decomposition(result).axes[0]
+    assert axes.get_ylim()[1] > 1.2 * float(result.retrospective.max())
+
+
+def test_decomposition_does_not_draw_rounding() -> None:
+    result = ep.entropy_production(MACHINE, 1)
+    axes = plot.decomposition(result).axes[0]
+    assert axes.get_ylim()[1] > 1.0
+    assert [patch.get_label() for patch in axes.patches] == [
+        "compression loss $L_t$, 0 % of 0 nats",
+        "model mismatch $M_t$, 0 % of 0 nats",
+    ]
+
+
 def test_per_step_shows_the_values() -> None:
     result = ep.entropy_production(MACHINE, 20)
     figure = plot.per_step(result)

@@ -101,9 +101,9 @@ def test_a_large_machine_needs_no_dense_matrices() -> None:
 
 
 def test_work_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    m = s4d()
     monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 10_000)
     monkeypatch.setattr("entroprod.arrays._ALWAYS_FREE", 0)
-    m = s4d()
     for work in (
         lambda: ep.entropy_production(m, 10),
         lambda: ep.entropy_production_curve(m, 10),
