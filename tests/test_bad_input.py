@@ -313,7 +313,7 @@ def test_rng_is_keyword_only(machine: LinearGaussian) -> None:
         ep.monte_carlo(machine, 5, 3, 0)  # type: ignore[call-arg, arg-type]
 
 
-@pytest.mark.parametrize("precision", ["quad", "", None, 64])
+@pytest.mark.parametrize("precision", ["quad", "", None, 64, ["auto"], {}, np.array("auto")])
 def test_precision(machine: LinearGaussian, precision: Any) -> None:
     for call in (ep.entropy_production, ep.entropy_production_curve):
         with pytest.raises((ValueError, TypeError), match="precision"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,25 @@ PUBLISHED_TOTAL = 0.7582920873
 PRINTED, PRINTED_SLOPE = 5.1e-11, 1e-10
 # The sum of six doubles in two orders.
 SUMMED = 1e-12
+
+
+def damaged_npz(damage: str) -> bytes:
+    """An archive whose directory is sound, but not what it lists."""
+    header = b"{'descr': '<f8', 'fortran_order': False, "
+    header += b"'shape': (1000000000, 1000000), }" if damage == "size" else b""
+    header = header.ljust(117) + b"\n"
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        length = len(header).to_bytes(2, "little")
+        archive.writestr("transition.npy", b"\x93NUMPY\x01\x00" + length + header + bytes(8))
+    content = bytearray(stream.getvalue())
+    entry = content.find(b"PK\x01\x02")
+    if damage == "method":  # in the local header and in the directory
+        content[8] = content[entry + 10] = 99
+    elif damage == "encrypted":
+        content[6] |= 1
+        content[entry + 8] |= 1
+    return bytes(content)
 
 
 @pytest.fixture
@@ -205,6 +226,19 @@ class TestKalmanBadInput:
         path = tmp_path / "machine.npz"
         path.write_bytes(content)
         assert_error(run("kalman", path), str(path))
+
+    @pytest.mark.parametrize("damage", ["method", "encrypted", "header", "size"])
+    def test_damaged_npz(self, tmp_path: Path, damage: str) -> None:
+        path = tmp_path / "machine.npz"
+        path.write_bytes(damaged_npz(damage))
+        error = run("kalman", path)
+        assert_error(error, str(path))
+        assert "fault of entroprod" not in error.stderr
+
+    def test_json_with_thousands_of_digits(self, tmp_path: Path) -> None:
+        path = tmp_path / "machine.json"
+        path.write_text('{"transition": ' + "1" * 6000 + "}")
+        assert_error(run("kalman", path), str(path), "not a readable .json file")
 
     def test_npz_cut_short(self, tmp_path: Path) -> None:
         path = tmp_path / "machine.npz"

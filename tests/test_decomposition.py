@@ -216,3 +216,12 @@ def test_overflow_names_the_spectral_radius() -> None:
     machine = ept.awkward_machines()["unstable transition"]
     with pytest.raises(ep.NumericalError, match="spectral radius"):
         ep.entropy_production(machine, 10**6, backward=LinearGaussian(*machine._matrices()))
+
+
+def test_a_pair_whose_moments_do_not_fit(two_states: LinearGaussian) -> None:
+    wide = LinearGaussian.from_var([np.eye(40)], np.eye(40))
+    with pytest.raises(MemoryError, match="n_steps is too large: the recursions of a pair"):
+        ep.entropy_production(
+            wide, 2**53, backward=LinearGaussian.from_var([np.eye(40)], np.eye(40))
+        )
+    assert ep.entropy_production(two_states, 10, backward=two_states).total > 0.0

@@ -92,12 +92,28 @@ def test_only_what_requires_a_gradient_gets_one() -> None:
         assert not total_of(parameters, 10).requires_grad
 
 
-def test_second_derivatives_are_refused() -> None:
+@pytest.mark.parametrize("power", [1, 2])
+def test_second_derivatives_are_refused(power: int) -> None:
     parameters = tensors()
     total = total_of(parameters, 10)
-    (first,) = torch.autograd.grad(total**2, parameters[0], create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        first.sum().backward()  # type: ignore[no-untyped-call]
+    (first,) = torch.autograd.grad(total**power, parameters[0], create_graph=True)
+    # A gradient outside the graph would count as a constant, its derivative as 0.
+    assert first.requires_grad
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        (first.sum() + parameters[0].sum()).backward()  # type: ignore[no-untyped-call]
+
+
+def test_a_hessian_is_refused() -> None:
+    state, *others = tensors(grad=False)
+    with pytest.raises(NotImplementedError, match="second derivatives"):
+        torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
+            lambda matrix: total_of([matrix, *others], 10), state
+        )
+
+
+def test_a_tensor_without_numbers_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"state_matrix must hold numbers.*meta"):
+        total_of([torch.empty(2, 2, device="meta")] * 4, 10)
 
 
 def test_single_precision_covariances_are_symmetric_to_their_rounding() -> None:

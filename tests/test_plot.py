@@ -65,6 +65,38 @@ def test_one_step() -> None:
     assert draw(plot.curve([0.0], rate=0.1)).startswith(b"\x89PNG")
 
 
+def test_a_single_step_and_a_single_estimate_are_seen() -> None:
+    assert plot.curve([0.0]).axes[0].lines[0].get_marker() == "o"
+    machine = MACHINE
+    sampled = ep.monte_carlo(machine, 5, 100, rng=0)
+    axes = plot.curve(ep.entropy_production_curve(machine, 5), monte_carlo=[sampled]).axes[0]
+    exact, dot = axes.lines[:2]
+    assert dot.get_zorder() > exact.get_zorder()
+
+
+def test_a_small_rate_is_not_called_zero() -> None:
+    labels = [
+        plot.curve([0.0, rate], rate=rate).axes[0].lines[1].get_label() for rate in (1.1e-14, 3e-33)
+    ]
+    assert labels == ["rate 1.1e-14 nats per step", "rate 0 nats per step"]
+
+
+def test_decomposition_leaves_room_for_its_legend() -> None:
+    result = ep.entropy_production(MACHINE, 30)
+    axes = plot.decomposition(result).axes[0]
+    assert axes.get_ylim()[1] > 1.2 * float(result.retrospective.max())
+
+
+def test_decomposition_does_not_draw_rounding() -> None:
+    result = ep.entropy_production(MACHINE, 1)
+    axes = plot.decomposition(result).axes[0]
+    assert axes.get_ylim()[1] > 1.0
+    assert [patch.get_label() for patch in axes.patches] == [
+        "compression loss $L_t$, 0 % of 0 nats",
+        "model mismatch $M_t$, 0 % of 0 nats",
+    ]
+
+
 def test_per_step_shows_the_values() -> None:
     result = ep.entropy_production(MACHINE, 20)
     figure = plot.per_step(result)
@@ -109,6 +141,17 @@ def test_sigma_law_shows_the_density_and_its_mirror_image() -> None:
     assert np.all(np.isfinite(axes.lines[0].get_ydata()))
     with pytest.raises(ep.NumericalError, match="sigma is always 0"):
         plot.sigma_law(ep.sigma_law(MACHINE, 1))
+
+
+def test_sigma_law_of_an_unstable_machine() -> None:
+    machine = ep.LinearGaussian.from_var([[[1.3, 0.2], [-0.2, 1.1]]], np.eye(2))
+    law = ep.sigma_law(machine, 40)
+    _, mirrored, _ = plot.sigma_law(law).axes[0].lines
+    x, y = (np.asarray(values) for values in mirrored.get_data())
+    # e^-sigma is beyond the doubles, its product with the density isn't.
+    assert x[0] < -1e6
+    assert np.isfinite(y).all()
+    np.testing.assert_array_equal(y, law.pdf(-x))
 
 
 def test_series_rate_shows_all_surrogates() -> None:

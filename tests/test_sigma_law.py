@@ -160,6 +160,30 @@ def test_cumulants_are_power_sums() -> None:
     assert tiny.cumulant(3) == pytest.approx(gap**2 * (gap + 3), rel=ROUNDING)
 
 
+def test_cumulants_of_huge_order_are_known_at_once() -> None:
+    assert law_of_pairs([1.3, 0.4]).cumulant(2**53) == math.inf
+    # (k - 1)!/2 w_+^k, the rest being nothing beside it.
+    law = law_of_pairs([0.02, 1e-3])
+    order = 151
+    logarithm = math.lgamma(order) - math.log(2.0) + order * math.log(law.weights[-1])
+    both = 1.0 - math.exp(-2.0 * order * math.asinh(0.02))
+    # Of the logarithm, which is some hundreds.
+    assert law.cumulant(order) == pytest.approx(math.exp(logarithm) * both, rel=1e-12)
+
+
+@pytest.mark.parametrize("sines", [[0.4], [1.3, 0.4], [3e3, 2.0]])
+def test_the_ends_of_the_doubles(sines: list[float]) -> None:
+    law = law_of_pairs(sines)
+    smallest, largest = 5e-324, 1.7e308
+    assert law.pdf([-largest, largest]).tolist() == [0.0, 0.0]
+    assert law.cdf([-largest, largest]).tolist() == [0.0, 1.0]
+    assert law.sf([-largest, largest]).tolist() == [1.0, 0.0]
+    lowest = float(law.ppf(smallest))
+    assert lowest < law.ppf(1e-300) < 0.0
+    # Subnormal numbers have lost their digits.
+    assert law.cdf(lowest) <= 1e-322
+
+
 @given(
     st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=6),
     st.lists(st.floats(-2, 3), min_size=1, max_size=6),
@@ -346,6 +370,7 @@ def test_output() -> None:
         (1j, TypeError, "must hold real numbers"),
         ("0", TypeError, "must hold real numbers"),
         ([[0.0], [0.0, 1.0]], ValueError, "must be an array"),
+        (np.ma.masked_array([0.5, 0.2], [True, False]), ValueError, "must have no masked entries"),
     ],
 )
 def test_bad_points(name: str, value: Any, error: type[Exception], match: str) -> None:
@@ -370,6 +395,7 @@ def test_bad_points(name: str, value: Any, error: type[Exception], match: str) -
         (lambda: ep.sigma_law(SCALAR, 6).n_paths_for([1.0]), ValueError, "standard_error must"),  # type: ignore[arg-type]
         (lambda: ep.sigma_law(SCALAR, 6).n_paths_for(1e-200), ValueError, "too small"),
         (lambda: ep.sigma_law(SCALAR, 6).n_paths_for(1.0, of="median"), ValueError, "of must"),  # type: ignore[arg-type]
+        (lambda: ep.sigma_law(SCALAR, 6).n_paths_for(1.0, of=["mean"]), ValueError, "of must"),  # type: ignore[arg-type]
         (lambda: ep.sigma_law(SCALAR, 10**7, max_size=10**9).weights, MemoryError, "weights'"),
         (
             lambda: ep.sigma_law(ept.awkward_machines()["unstable transition"], 10**6),

@@ -103,9 +103,9 @@ def test_a_large_machine_needs_no_dense_matrices() -> None:
 
 
 def test_work_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    m = s4d()
     monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 10_000)
     monkeypatch.setattr("entroprod.arrays._ALWAYS_FREE", 0)
-    m = s4d()
     for work in (
         lambda: ep.entropy_production(m, 10),
         lambda: ep.entropy_production_curve(m, 10),
@@ -405,3 +405,52 @@ def test_wrong_sizes_of_hippo_matrices() -> None:
 def test_verify_takes_it() -> None:
     report = ep.verify(s4d(n_states=16, step=0.5), n_steps=12, n_paths=2000, rng=0)
     assert report.passed
+
+
+@pytest.mark.parametrize("name", ["eigenvalues", "input_matrix", "output_matrix"])
+def test_masked_and_unreadable_arrays_name_the_argument(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    arguments = {
+        "eigenvalues": MODES,
+        "input_matrix": INPUT,
+        "output_matrix": OUTPUT,
+        "innovation_cov": COV,
+    }
+    given = np.asarray(arguments[name], np.complex128)
+    masked = np.ma.masked_array(given, np.zeros(given.shape))
+    DiagonalSSM(**arguments | {name: masked})
+    masked[(0,) * given.ndim] = np.ma.masked
+    with pytest.raises(ValueError, match=f"{name} must have no masked entries"):
+        DiagonalSSM(**arguments | {name: masked})
+    for tensor in (torch.tensor(given, requires_grad=True), torch.tensor(given).conj()):
+        with pytest.raises(ValueError, match=f"{name} must be an array of numbers"):
+            DiagonalSSM(**arguments | {name: tensor})
+
+
+def test_steps_at_the_ends_of_the_doubles() -> None:
+    eigenvalues, entered = ep.s4d_legs(4)
+    output = np.full((1, 2), 0.1)
+    for method in METHODS:
+        tiny = DiagonalSSM.from_continuous(
+            eigenvalues, entered, output, 1e-320, innovation_cov=[[1.0]], method=method
+        )
+        np.testing.assert_allclose(tiny.eigenvalues, 1.0, rtol=EXACT)
+        np.testing.assert_allclose(tiny.modal_input, 1e-320 * entered, atol=1e-322)
+        with pytest.raises(ep.NumericalError, match="within a step of 1e"):
+            DiagonalSSM.from_continuous(
+                eigenvalues, entered, output, 1e308, innovation_cov=[[1.0]], method=method
+            )
+
+
+@pytest.mark.parametrize("method", [["zoh"], None, "euler"])
+def test_what_is_no_method(method: Any) -> None:
+    with pytest.raises(ValueError, match="method must be"):
+        LinearGaussian.from_continuous(
+            [[-1.0]], [[1.0]], [[0.1]], 0.1, innovation_cov=[[1.0]], method=method
+        )
+
+
+@pytest.mark.parametrize("make", [ep.hippo_legs, ep.s4d_legs])
+def test_memories_that_do_not_fit(make: Any) -> None:
+    with pytest.raises(MemoryError, match="n_states is too large"):
+        make(10**8)

@@ -293,6 +293,18 @@ def test_failures_of_from_state_space() -> None:
 # ------------------------------------------------------------------ the machine as a value
 
 
+def test_a_covariance_beside_which_the_others_are_lost() -> None:
+    model = {"transition": [[0.8, 0.3], [0, 0.5]], "emission": [[1, 0.5], [0, 1]]}
+    with pytest.raises(ep.NumericalError, match=r"step 2 is singular.*so large that the others"):
+        TimeVaryingLinearGaussian.from_state_space(
+            **model,
+            process_cov=np.eye(2),
+            obs_cov=np.eye(2),
+            initial_cov=1e300 * np.eye(2),
+            n_steps=5,
+        )
+
+
 def test_values() -> None:
     given = matrices(5, 3, 2)
     machine = TimeVaryingLinearGaussian(**given)

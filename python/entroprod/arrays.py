@@ -39,15 +39,8 @@ def as_float_array(
     complex numbers, objects and strings are refused, and so is what is masked. With ``missing``,
     NaN is let through.
     """
-    require_no_mask(value, name)
     wanted = (ndim,) if isinstance(ndim, int) else ndim
-    try:
-        only_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
-        read: Callable[[Any], NDArray[Any]] = np.from_dlpack if only_dlpack else np.asarray
-        array = read(value)
-    except (ValueError, TypeError, BufferError, RuntimeError) as error:
-        msg = f"{name} must be an array of numbers that NumPy can read: {error}"
-        raise ValueError(msg) from None
+    array = read_array(value, name)
     if array.dtype.kind not in "fiub":
         msg = f"{name} must hold real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
@@ -71,6 +64,18 @@ def as_float_array(
     return array
 
 
+def read_array(value: ArrayLike, name: str) -> NDArray[Any]:
+    """Array of whatever dtype, a view where possible; what is masked is refused."""
+    require_no_mask(value, name)
+    try:
+        only_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
+        read: Callable[[Any], NDArray[Any]] = np.from_dlpack if only_dlpack else np.asarray
+        return read(value)
+    except (ValueError, TypeError, BufferError, RuntimeError) as error:
+        msg = f"{name} must be an array of numbers that NumPy can read: {error}"
+        raise ValueError(msg) from None
+
+
 def require_no_mask(value: object, name: str) -> None:
     """NumPy reads a masked array, in a list too, without its mask: values that were ruled out."""
     if isinstance(value, np.ma.MaskedArray):
@@ -90,13 +95,9 @@ def require_no_mask(value: object, name: str) -> None:
 
 def as_complex_array(value: ArrayLike, name: str, ndim: int | tuple[int, ...]) -> ComplexArray:
     """Finite complex128 array in C order, a copy; real numbers are converted."""
-    try:
-        is_complex = np.iscomplexobj(value)
-    except ValueError:
-        is_complex = False  # a ragged list, of which as_float_array tells
-    if not is_complex:
-        return as_float_array(value, name, ndim).astype(np.complex128)
-    array = np.asarray(value, np.complex128)
+    array = read_array(value, name)
+    if array.dtype.kind != "c":
+        return as_float_array(array, name, ndim).astype(np.complex128)
     return as_float_array(array.real, name, ndim) + 1j * as_float_array(array.imag, name, ndim)
 
 
@@ -212,6 +213,14 @@ def as_flag(value: bool, name: str) -> bool:
         msg = f"{name} must be True or False, got {value!r}"
         raise TypeError(msg)
     return bool(value)
+
+
+def require_choice(value: object, name: str, *choices: str) -> None:
+    """Refuse what is none of the words."""
+    if not (isinstance(value, str) and value in choices):
+        *first, last = (f'"{choice}"' for choice in choices)
+        msg = f"{name} must be {', '.join(first)} or {last}, got {value!r}"
+        raise ValueError(msg)
 
 
 def as_read_only(array: FloatArray) -> FloatArray:

@@ -6,7 +6,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from entroprod.arrays import ComplexArray, FloatArray, as_count
+from entroprod.arrays import (
+    ComplexArray,
+    FloatArray,
+    as_count,
+    require_choice,
+    require_memory,
+)
 from entroprod.errors import NumericalError
 
 Discretisation: TypeAlias = Literal["zoh", "bilinear"]
@@ -16,7 +22,7 @@ def discretised(
     a: FloatArray, b: FloatArray, step: float, method: Discretisation
 ) -> tuple[FloatArray, FloatArray]:
     """Transition and input of one step of dh/dt = a h + b y."""
-    _require_method(method)
+    require_choice(method, "method", "zoh", "bilinear")
     # Importing SciPy's signal processing takes as long as importing this package.
     from scipy.signal import cont2discrete
 
@@ -34,13 +40,13 @@ def discretised_modes(
     eigenvalues: ComplexArray, b: ComplexArray, step: float, method: Discretisation
 ) -> tuple[ComplexArray, ComplexArray]:
     """The same for a diagonal a, (p,), and b, (p, m)."""
-    _require_method(method)
-    angle = step * eigenvalues
+    require_choice(method, "method", "zoh", "bilinear")
     with np.errstate(all="ignore"):
+        angle = step * eigenvalues
         if method == "zoh":
             moved = np.exp(angle)
-            # (e^z - 1) / z, which is 1 at z = 0.
-            at_zero = angle == 0.0
+            # (e^z - 1) / z, which is 1 at z = 0 and where z has no inverse in doubles.
+            at_zero = np.abs(angle) < np.finfo(np.float64).tiny
             held = np.where(at_zero, 1.0, np.expm1(angle) / np.where(at_zero, 1.0, angle))
         else:
             rest = 1.0 - angle / 2
@@ -51,12 +57,6 @@ def discretised_modes(
         gain = (step * held)[:, np.newaxis] * b
     _require_finite(step, moved, gain)
     return moved, gain
-
-
-def _require_method(method: str) -> None:
-    if method not in {"zoh", "bilinear"}:
-        msg = f'method must be "zoh" or "bilinear", got {method!r}'
-        raise ValueError(msg)
 
 
 def _no_bilinear(step: float) -> NumericalError:
@@ -91,6 +91,8 @@ def hippo_legs(n_states: int) -> tuple[FloatArray, FloatArray]:
     ------
     ValueError, TypeError
         Naming the argument.
+    MemoryError
+        If matrices of n^2 numbers don't fit.
 
     Notes
     -----
@@ -107,6 +109,7 @@ def hippo_legs(n_states: int) -> tuple[FloatArray, FloatArray]:
            [-1.732051, -2.      ]])
     """
     n = as_count(n_states, "n_states")
+    _require_memory(n, 4 * 8)
     root = np.sqrt(2.0 * np.arange(n) + 1.0)
     matrix = -np.tril(np.outer(root, root), -1) - np.diag(np.arange(n) + 1.0)
     return matrix, root[:, np.newaxis]
@@ -131,6 +134,8 @@ def s4d_legs(n_states: int) -> tuple[ComplexArray, FloatArray]:
     ------
     ValueError, TypeError
         Naming the argument.
+    MemoryError
+        If matrices of n^2 numbers don't fit.
 
     Notes
     -----
@@ -147,6 +152,8 @@ def s4d_legs(n_states: int) -> tuple[ComplexArray, FloatArray]:
     if n % 2 == 1:
         msg = f"n_states must be even, got {n}"
         raise ValueError(msg)
+    # The antisymmetric part, its eigenvectors and LAPACK's working memory are complex.
+    _require_memory(n, 6 * 16)
     root = np.sqrt(np.arange(n) + 0.5)
     below = np.tril(np.outer(root, root), -1)
     # i times an antisymmetric matrix is Hermitian: eigenvalues to the last digit, orthogonal modes.
@@ -154,3 +161,7 @@ def s4d_legs(n_states: int) -> tuple[ComplexArray, FloatArray]:
     upper = slice(n // 2, None)
     entered = np.abs(modes[:, upper].conj().T @ (np.sqrt(2.0) * root))
     return -0.5 + 1j * frequencies[upper], entered[:, np.newaxis]
+
+
+def _require_memory(n: int, bytes_per_entry: int) -> None:
+    require_memory(bytes_per_entry * n**2, "n_states", f"work on matrices of shape ({n}, {n})")

@@ -43,12 +43,12 @@ class Pair:
 
     def total(self, n_steps: int, precision: str) -> tuple[float, float, bool]:
         """Nats, their estimated rounding error, and whether they come from extended precision."""
-        self._require_memory(n_steps, precision, 0, "the total")
         if precision != "extended":
+            self._require_memory(n_steps, "double", 0, "the recursions of a pair")
             total, error, *_ = self._decompose(n_steps, "double", steps=False, decomposed=False)
             if precision == "double" or error <= _ACCEPTED_ERROR * total:
                 return total, error, False
-        self._require_memory(n_steps, "extended", 0, "the total in extended precision")
+        self._require_memory(n_steps, "extended", 0, "the recursions of a pair")
         total, error, *_ = self._decompose(n_steps, "extended", steps=False, decomposed=False)
         return total, error, True
 

@@ -41,6 +41,11 @@ INK = "#222222"
 GREY = "#8C8C8C"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 
+# Height of the axes over what fills them, for a legend of two lines.
+_ROOM_FOR_LEGEND = 1.25
+# Rates in extended precision below this are rounding; nearly reversible machines have more.
+_NO_RATE = 1e-24
+
 
 class Picture(Figure):
     """A Figure that notebooks show, without pyplot."""
@@ -99,7 +104,9 @@ def curve(
     heights = as_float_array(values, "values", 1)
     axes = _axes_or_new(axes)
     steps = np.arange(1, heights.size + 1)
-    axes.plot(steps, heights, color=BLUE, linewidth=1.5, label="exact", zorder=3)
+    # A line through a single point shows nothing.
+    marker = "o" if heights.size == 1 else None
+    axes.plot(steps, heights, color=BLUE, linewidth=1.5, marker=marker, label="exact", zorder=3)
     if monte_carlo:
         _draw_estimates(axes, monte_carlo)
     if rate is not None:
@@ -185,12 +192,15 @@ def decomposition(
     axes = _axes_or_new(axes)
     # Steps, not slopes: a value belongs to one time.
     edges = np.arange(0.5, loss.size + 1.0)
-    total = result.total if result.total > 0.0 else 1.0
+    # Rounding isn't drawn as if it were entropy production.
+    shown = result.total > result.rounding_error
+    total = result.total if shown else 1.0
     base = np.zeros(loss.size)
-    for values, color, name in (
+    for given, color, name in (
         (loss, BLUE, "compression loss $L_t$"),
         (mismatch, ORANGE, "model mismatch $M_t$"),
     ):
+        values = given if shown else np.zeros_like(given)
         share = 100.0 * float(values.sum()) / total
         axes.stairs(
             base + values,
@@ -199,14 +209,14 @@ def decomposition(
             fill=True,
             color=color,
             linewidth=0.0,
-            label=f"{name}, {share:.3g} % of {_short(result.total)} nats",
+            label=f"{name}, {share:.3g} % of {result.total if shown else 0.0:.3g} nats",
         )
         base = base + values
     axes.set_xlabel("step $t$")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel("entropy production of the step (nats)")
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, _ROOM_FOR_LEGEND * (float(base.max()) if shown else 1.0))
     return tidy(axes, title, legend=True)
 
 
@@ -368,7 +378,8 @@ def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) ->
     axes.plot(sigma, density, color=BLUE, linewidth=1.8, label=r"$p(\sigma)$")
     axes.plot(
         sigma,
-        density * np.exp(-sigma),
+        # e^-sigma alone overflows far below 0.
+        law.pdf(-sigma),
         color=VERMILION,
         linewidth=1.4,
         linestyle=(0, (4, 3)),
@@ -384,7 +395,7 @@ def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) ->
 
 
 def _draw_estimates(axes: Axes, results: Sequence[ep.MonteCarlo]) -> None:
-    """Draw dots with error bars, under the exact curve."""
+    """Draw dots with error bars: many under the exact curve, a single one where it is seen."""
     axes.errorbar(
         [result.n_steps for result in results],
         [result.mean for result in results],
@@ -396,7 +407,7 @@ def _draw_estimates(axes: Axes, results: Sequence[ep.MonteCarlo]) -> None:
         elinewidth=1.0,
         capsize=0,
         label=_monte_carlo_label(results),
-        zorder=2,
+        zorder=2 if len(results) > 1 else 4,
     )
 
 
@@ -410,6 +421,7 @@ def _draw_interval(axes: Axes, result: SeriesEntropyProduction, top: float) -> N
         "o",
         color=VERMILION,
         markersize=6,
+        clip_on=False,
         label=f"observed {result.rate:.3g} ($p$ = {result.p_value:.2g})",
     )
     axes.plot(
@@ -419,7 +431,8 @@ def _draw_interval(axes: Axes, result: SeriesEntropyProduction, top: float) -> N
         linewidth=1.8,
         marker="|",
         markersize=9,
-        label=f"its {100 * result.confidence_level:g} % interval",
+        clip_on=False,
+        label=f"its {100 * result.confidence_level:.9g} % interval",
     )
     axes.set_ylim(0, 1.2 * top)
 
@@ -446,7 +459,7 @@ def _monte_carlo_label(results: Sequence[ep.MonteCarlo]) -> str:
 
 
 def _short(value: float) -> str:
-    return "0" if abs(value) < 1e-12 else f"{value:.3g}"
+    return "0" if abs(value) < _NO_RATE else f"{value:.3g}"
 
 
 def _axes_or_new(axes: Axes | None) -> Axes:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from entroprod import _core
-from entroprod.arrays import FloatArray, as_count, as_flag, require_memory
+from entroprod.arrays import FloatArray, as_count, as_flag, require_choice, require_memory
 from entroprod.decomposition import Decomposition, IntArray, Pair
 from entroprod.errors import NumericalError
 from entroprod.frames import as_frame
@@ -367,6 +367,4 @@ def _require_machine(machine: LinearGaussian, name: str = "machine") -> None:
 
 
 def _require_precision(precision: str) -> None:
-    if precision not in {"auto", "double", "extended"}:
-        msg = f'precision must be "auto", "double" or "extended", got {precision!r}'
-        raise ValueError(msg)
+    require_choice(precision, "precision", "auto", "double", "extended")

@@ -76,7 +76,7 @@ def _density_of_a_pair(gap: float, y: FloatArray) -> FloatArray:
     """Density at y >= 0 of a single pair of weights, a Bessel function: infinite at 0."""
     sine = 0.5 * np.sqrt(gap)
     slope = np.sqrt(1.0 + sine**2) / (2.0 * sine)
-    with np.errstate(under="ignore"):
+    with np.errstate(under="ignore", over="ignore"):
         return np.asarray(np.exp(-_cut(gap) * y) * k0e(slope * y) / (2.0 * np.pi * sine))
 
 
@@ -123,7 +123,9 @@ class _Problem:
     def _tail_bound(self, y: FloatArray) -> FloatArray:
         """Chernoff's bound of the logarithm of the tail beyond y, at half the way to the cut."""
         half = 0.5 * self.cut
-        return np.asarray(self._log_moment(np.array([half + 0j]))[0].real - half * y)
+        with np.errstate(over="ignore"):
+            exponent = half * y
+        return np.asarray(self._log_moment(np.array([half + 0j]))[0].real - exponent)
 
     def integrate(self, y: FloatArray) -> FloatArray:
         saddle, width = self._saddle(y)

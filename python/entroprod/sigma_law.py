@@ -17,6 +17,8 @@ from entroprod.arrays import (
     as_count,
     as_generator,
     as_read_only,
+    read_array,
+    require_choice,
     require_memory,
 )
 from entroprod.errors import NumericalError
@@ -128,8 +130,8 @@ class SigmaLaw:
     def cumulant(self, order: int) -> float:
         """kappa_k = (k - 1)!/2 sum_i w_i^k, nats^k, infinite where it exceeds the doubles.
 
-        Needs the weights beyond k = 2. All are positive: the k-th powers of a pair of weights add
-        up to a polynomial in its gap with positive coefficients, so that nothing cancels.
+        Needs the weights beyond k = 2. All are positive, and nothing cancels: the weights of a pair
+        are exp(2 theta) - 1 and minus exp(-2 theta) of that.
         """
         order = as_count(order, "order")
         if order <= 2:
@@ -137,13 +139,13 @@ class SigmaLaw:
         gaps = self._gaps
         if gaps.size == 0:
             return 0.0
-        # Powers of a pair obey p_k = g (p_{k-1} + p_{k-2}); in units of the largest weight.
-        unit = float(self.weights[-1])
-        before, now = np.full_like(gaps, 2.0), gaps / unit
+        angles = 2.0 * np.arcsinh(0.5 * np.sqrt(gaps))
+        heavier = np.expm1(angles)
+        unit = float(heavier[0])
         with np.errstate(under="ignore"):
-            for _ in range(order - 1):
-                before, now = now, gaps / unit * (now + before / unit)
-            total = float(np.sum(now))
+            fading = -float(order) * angles
+            both = 1.0 + np.exp(fading) if order % 2 == 0 else -np.expm1(fading)
+            total = float(np.sum((heavier / unit) ** order * both))
         if total == 0.0:
             return 0.0
         logarithm = math.lgamma(order) - math.log(2.0) + math.log(total) + order * math.log(unit)
@@ -264,7 +266,9 @@ class SigmaLaw:
             target, tail = math.log1p(-level), self.sf
 
         def difference(x: float) -> float:
-            return math.log(max(float(tail(x)), 1e-323)) - target
+            probability = float(tail(x))
+            # Beyond the smallest double the tail counts as smaller than any level.
+            return math.log(probability) - target if probability > 0.0 else -1.0
 
         return float(brentq(difference, low, high, xtol=1e-14 * (high - low), rtol=1e-14))
 
@@ -306,9 +310,7 @@ class SigmaLaw:
         ValueError, TypeError
             Naming the argument.
         """
-        if of not in {"mean", "fluctuation"}:
-            msg = f'of must be "mean" or "fluctuation", got {of!r}'
-            raise ValueError(msg)
+        require_choice(of, "of", "mean", "fluctuation")
         error = _real_numbers(standard_error, "standard_error")
         if error.ndim or not 0.0 < error < math.inf:
             msg = f"standard_error must be a positive number, got {standard_error!r}"
@@ -516,11 +518,7 @@ def _require_working_memory(machine: LinearGaussian, n_steps: int) -> None:
 
 def _real_numbers(value: ArrayLike, name: str) -> FloatArray:
     """float64 array of any shape, infinities included; NaN refused."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        msg = f"{name} must be an array of numbers: {error}"
-        raise ValueError(msg) from None
+    array = read_array(value, name)
     if array.dtype.kind not in "fiub":
         msg = f"{name} must hold real numbers, got dtype {array.dtype}"
         raise TypeError(msg)

@@ -464,7 +464,8 @@ def _refuse_step(innovation_cov: FloatArray, index: int) -> None:
     if np.isfinite(innovation_cov).all():
         msg = (
             f"the innovation covariance C P C^T + R of step {index + 1} is singular: obs_cov is, "
-            "and neither process_cov nor initial_cov makes up for it"
+            "and neither process_cov nor initial_cov makes up for it; or one of them is so large "
+            "that the others are lost beside it to rounding"
         )
     else:
         msg = f"the innovation covariance C P C^T + R overflows at step {index + 1}"

@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -43,6 +44,19 @@ DESCRIPTIONS = {
     "coefficients": "(p, m, m), of a vector autoregression.",
     "noise_cov": "(m, m), with coefficients.",
 }
+
+# What an archive that isn't whole, not of numbers, encrypted or of another kind may raise.
+_UNREADABLE = (
+    ValueError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 _FILE = typer.Argument(
     metavar="FILE",
@@ -197,7 +211,9 @@ def _read_npz(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except MemoryError as error:
+        raise MemoryError(f"{path}: {error}") from error
+    except _UNREADABLE as error:
         raise ValueError(f"{path}: not a readable .npz file of numbers ({error})") from error
 
 
@@ -212,6 +228,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not UTF-8 text ({error.reason})") from error
     except RecursionError:
         raise ValueError(f"{path}: lists nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise ValueError(f"{path}: not a readable .json file of numbers ({error})") from error
     except _RepeatedNameError as error:
         raise ValueError(f"{path}: {error} appears twice") from None
     if not isinstance(value, dict):
@@ -237,11 +255,13 @@ def _as_matrix(value: Any, name: str, where: str) -> Matrix:
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ValueError(f"{where}: the rows have different lengths") from None
+        raise ValueError(
+            f"{where}: the rows have different lengths, or the lists are nested too deeply"
+        ) from None
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{where}: expected real numbers, got {array.dtype.name} data")
     bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
+    if len(bad):
         index = "".join(f"[{i}]" for i in bad[0])
         raise ValueError(f"{where}{index} is {array[tuple(bad[0])]}; every number must be finite")
     if array.ndim == 0:

@@ -217,9 +217,11 @@ def result_rows(result: SeriesEntropyProduction) -> list[report.Row]:
             f"VAR({result.order})",
             f"order {chosen}; spectral radius {result.spectral_radius:.4g}",
         ),
-        report.Row("Rate", f"{result.rate:.6g} nats per step", f"of it bias {result.bias:.2g}"),
         report.Row(
-            f"{100 * result.confidence_level:g} % interval",
+            "Rate", f"{result.rate:.6g} nats per step", f"bias of the estimate {result.bias:.2g}"
+        ),
+        report.Row(
+            f"{100 * result.confidence_level:.9g} % interval",
             f"{low:.4g} .. {high:.4g}",
             f"{result.n_bootstrap:,} bootstrap replicates; the bias is allowed for",
         ),

@@ -7,7 +7,6 @@ from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
 import entroprod as ep
 from entroprod.arrays import FloatArray, as_count
@@ -156,15 +155,39 @@ class _OfMachine(torch.autograd.Function):
             return torch.tensor(value(machine), dtype=like.dtype, device=like.device)
         total, gradient = value_and_gradient(machine)
         ctx.save_for_backward(
-            *(torch.tensor(array, dtype=like.dtype, device=like.device) for array in gradient)
+            *(torch.tensor(array, dtype=like.dtype, device=like.device) for array in gradient),
+            *parameters,
         )
         return torch.tensor(total, dtype=like.dtype, device=like.device)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, of_value: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        gradient = (of_value * part for part in ctx.saved_tensors)
+        gradient: tuple[torch.Tensor, ...] = _FirstDerivative.apply(  # type: ignore[no-untyped-call]
+            of_value, *ctx.saved_tensors
+        )
         return (None, None, *gradient)
+
+
+class _FirstDerivative(torch.autograd.Function):
+    """A gradient that knows that it depends on the parameters, and refuses to be differentiated.
+
+    Left out of the graph it would count as a constant, and its derivative silently as 0.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ARG004  (torch's signature)
+        of_value: torch.Tensor,
+        *gradient_and_parameters: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        return tuple(of_value * part for part in gradient_and_parameters[: len(_NAMES)])
+
+    @staticmethod
+    def backward(ctx: Any, *of_gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        raise NotImplementedError(
+            "second derivatives of entropy production are not supported: its gradient can't be "
+            "differentiated (create_graph=True, a Hessian, a penalty on the gradient)"
+        )
 
 
 def _apply(
@@ -194,6 +217,9 @@ def _require_tensor(name: str, value: torch.Tensor, first: torch.Tensor) -> None
             f"{name} must have the dtype and device of state_matrix, {first.dtype} on "
             f"{first.device}; got {value.dtype} on {value.device}"
         )
+        raise ValueError(msg)
+    if value.is_meta:
+        msg = f"{name} must hold numbers, got a tensor on the device meta, which has none"
         raise ValueError(msg)
 
 

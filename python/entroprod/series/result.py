@@ -95,8 +95,8 @@ class SeriesEntropyProduction:
         lines = [
             ("Table", f"{self.n_observations} rows of {', '.join(self.columns)}"),
             ("Order", f"VAR({self.order}), {chosen}; spectral radius {self.spectral_radius:.4g}"),
-            ("Rate", f"{self.rate:.6g} nats per step, of it bias {self.bias:.3g}"),
-            ("Interval", f"{low:.4g} to {high:.4g} ({100 * self.confidence_level:g} %)"),
+            ("Rate", f"{self.rate:.6g} nats per step, bias of the estimate {self.bias:.3g}"),
+            ("Interval", f"{low:.4g} to {high:.4g} ({100 * self.confidence_level:.9g} %)"),
             ("Reversible?", f"p = {self.p_value:.3g}, from {self.n_surrogates} surrogates"),
         ]
         if self.whiteness_p_value is not None:
