@@ -27,7 +27,7 @@ _ALWAYS_FREE = 1 << 20
 
 # How much further than size * epsilon below zero an eigenvalue of a semidefinite correlation matrix
 # may come out where the matrix was made by products of three: random ones reach a few times that.
-_SLACK_OF_PRODUCTS = 16.0
+SLACK_OF_PRODUCTS = 16.0
 
 
 def as_float_array(
@@ -141,6 +141,8 @@ def as_covariance(value: ArrayLike, name: str, size: int | None, *, definite: bo
         raise ValueError(msg)
     matrix = 0.5 * matrix + 0.5 * matrix.T
     _require_positive(matrix, name, definite=definite)
+    if definite:
+        require_invertible_spread(matrix, name)
     return matrix
 
 
@@ -164,11 +166,19 @@ def _require_positive(matrix: FloatArray, name: str, *, definite: bool) -> None:
         )
         raise ValueError(msg)
     # Products B Q B^T of lower rank come with eigenvalues of either sign at rounding level.
-    if eigenvalue < -_SLACK_OF_PRODUCTS * rounding:
+    if eigenvalue < -SLACK_OF_PRODUCTS * rounding:
         msg = (
             f"{name} must be positive semidefinite; the smallest eigenvalue of its correlation "
             f"matrix is {eigenvalue:.3g}"
         )
+        raise ValueError(msg)
+
+
+def require_invertible_spread(covariances: FloatArray, name: str) -> None:
+    """Refuse variances, (.., m, m), that have lost digits to underflow: their inverses overflow."""
+    smallest = float(np.diagonal(covariances, axis1=-2, axis2=-1).min())
+    if smallest < np.finfo(np.float64).tiny:
+        msg = f"{name} has the variance {smallest:g}, too small for doubles: choose other units"
         raise ValueError(msg)
 
 

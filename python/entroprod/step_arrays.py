@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from entroprod.arrays import FloatArray, as_float_array
+from entroprod.arrays import (
+    SLACK_OF_PRODUCTS,
+    FloatArray,
+    as_float_array,
+    require_invertible_spread,
+)
 
 # Asymmetry of a covariance that sums and products of doubles may leave, relative to the spreads.
 _ASYMMETRY = 1e-12
@@ -50,6 +55,8 @@ def as_step_covariances(
         raise ValueError(msg)
     matrices = 0.5 * matrices + 0.5 * transposed
     _require_positive(matrices, name, definite=definite)
+    if definite:
+        require_invertible_spread(matrices, name)
     return matrices
 
 
@@ -60,7 +67,7 @@ def _require_positive(matrices: FloatArray, name: str, *, definite: bool) -> Non
     correlations = matrices / units[..., :, np.newaxis] / units[..., np.newaxis, :]
     smallest = np.linalg.eigvalsh(correlations)[..., 0]
     rounding = matrices.shape[-1] * np.finfo(np.float64).eps
-    wrong = smallest <= rounding if definite else smallest < -rounding
+    wrong = smallest <= rounding if definite else smallest < -SLACK_OF_PRODUCTS * rounding
     if np.any(wrong):
         step = [int(k) for k in np.argwhere(wrong)[0]]
         what = "definite" if definite else "semidefinite"
