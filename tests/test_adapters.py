@@ -573,3 +573,9 @@ def test_import_loads_none_of_them() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_an_improper_transfer_function_names_the_system() -> None:
+    system = dlti([1.0, 0.0, 0.0], [1.0, 0.5])
+    with pytest.raises(ValueError, match="system must have a state-space form"):
+        ep.from_scipy(system, [[1.0]])

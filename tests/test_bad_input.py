@@ -40,6 +40,15 @@ def with_entry(value: Any) -> Any:
 # ------------------------------------------------------------------ matrices
 
 
+def test_subnormal_variances_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"innovation_cov has the variance 9\.99989e-321"):
+        LinearGaussian(**matrices(innovation_cov=np.diag([1.0, 1e-320])))
+    # What is merely small is a matter of units, which don't matter.
+    tiny = LinearGaussian(**matrices(innovation_cov=np.diag([1.0, 2.0**-1000])))
+    expected = ep.entropy_production(LinearGaussian(**matrices()), 10).total
+    assert ep.entropy_production(tiny, 10).total == pytest.approx(expected, rel=1e-13)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_not_finite(name: str, value: float) -> None:

@@ -208,7 +208,7 @@ def test_totals_of_pairs_ask_for_memory(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("entroprod.arrays.available_memory", lambda: 2**21)
     machine = LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], np.eye(2))
     other = LinearGaussian.from_var([[[0.5, 0.2], [-0.2, 0.5]]], np.eye(2))
-    with pytest.raises(MemoryError, match="n_steps is too large: the total of 10"):
+    with pytest.raises(MemoryError, match="n_steps is too large: the recursions of a pair of 10"):
         ep.entropy_production(machine, 10**9, backward=other)
 
 
@@ -225,3 +225,20 @@ def test_a_pair_whose_moments_do_not_fit(two_states: LinearGaussian) -> None:
             wide, 2**53, backward=LinearGaussian.from_var([np.eye(40)], np.eye(40))
         )
     assert ep.entropy_production(two_states, 10, backward=two_states).total > 0.0
+
+
+def test_nearly_singular_memories_are_decomposed_in_extended_precision() -> None:
+    """Twelve modes that one output fills one after the other: double loses most of them."""
+    modes = np.linspace(0.3, 0.9, 12)
+    machine = LinearGaussian(
+        np.diag(modes),
+        0.1 * np.column_stack([np.ones(12), modes**2]),
+        0.1 * np.array([np.ones(12), modes]),
+        np.eye(2),
+    )
+    automatic = ep.entropy_production(machine, 40)
+    extended = ep.entropy_production(machine, 40, precision="extended")
+    assert automatic.compression_loss == pytest.approx(
+        extended.compression_loss, rel=1e-9, abs=1e-13
+    )
+    np.testing.assert_array_equal(automatic.memory_rank, extended.memory_rank)

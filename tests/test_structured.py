@@ -417,7 +417,7 @@ def test_masked_and_unreadable_arrays_name_the_argument(name: str) -> None:
         "innovation_cov": COV,
     }
     given = np.asarray(arguments[name], np.complex128)
-    masked = np.ma.masked_array(given, np.zeros(given.shape))
+    masked = np.ma.masked_array(given, np.zeros(given.shape, np.bool_))
     DiagonalSSM(**arguments | {name: masked})
     masked[(0,) * given.ndim] = np.ma.masked
     with pytest.raises(ValueError, match=f"{name} must have no masked entries"):
@@ -427,19 +427,19 @@ def test_masked_and_unreadable_arrays_name_the_argument(name: str) -> None:
             DiagonalSSM(**arguments | {name: tensor})
 
 
-def test_steps_at_the_ends_of_the_doubles() -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_steps_at_the_ends_of_the_doubles(method: Any) -> None:
     eigenvalues, entered = ep.s4d_legs(4)
     output = np.full((1, 2), 0.1)
-    for method in METHODS:
-        tiny = DiagonalSSM.from_continuous(
-            eigenvalues, entered, output, 1e-320, innovation_cov=[[1.0]], method=method
+    tiny = DiagonalSSM.from_continuous(
+        eigenvalues, entered, output, 1e-320, innovation_cov=[[1.0]], method=method
+    )
+    np.testing.assert_allclose(tiny.eigenvalues, 1.0, rtol=EXACT)
+    np.testing.assert_allclose(tiny.modal_input, 1e-320 * entered, atol=1e-322)
+    with pytest.raises(ep.NumericalError, match="within a step of 1e"):
+        DiagonalSSM.from_continuous(
+            eigenvalues, entered, output, 1e308, innovation_cov=[[1.0]], method=method
         )
-        np.testing.assert_allclose(tiny.eigenvalues, 1.0, rtol=EXACT)
-        np.testing.assert_allclose(tiny.modal_input, 1e-320 * entered, atol=1e-322)
-        with pytest.raises(ep.NumericalError, match="within a step of 1e"):
-            DiagonalSSM.from_continuous(
-                eigenvalues, entered, output, 1e308, innovation_cov=[[1.0]], method=method
-            )
 
 
 @pytest.mark.parametrize("method", [["zoh"], None, "euler"])

@@ -293,8 +293,27 @@ def test_failures_of_from_state_space() -> None:
 # ------------------------------------------------------------------ the machine as a value
 
 
+def test_covariances_of_low_rank_are_semidefinite() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        n = int(rng.integers(2, 7))
+        factor, inner = rng.normal(size=(n, 2)), rng.normal(size=(2, 2))
+        # A product of three has eigenvalues of either sign at rounding level.
+        noise = factor @ (inner @ inner.T) @ factor.T
+        for process_cov in (noise, np.stack([noise, noise])):
+            machine = TimeVaryingLinearGaussian.from_state_space(
+                0.5 * np.eye(n), np.eye(n), process_cov, np.eye(n), initial_cov=noise, n_steps=2
+            )
+            assert machine.n_states == n
+
+
+def test_subnormal_variances_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"innovation_cov has the variance 9\.99989e-321"):
+        TimeVaryingLinearGaussian([[0.4]], [[0.5]], [[1.0]], [[[1.0]], [[1e-320]]])
+
+
 def test_a_covariance_beside_which_the_others_are_lost() -> None:
-    model = {"transition": [[0.8, 0.3], [0, 0.5]], "emission": [[1, 0.5], [0, 1]]}
+    model: dict[str, Any] = {"transition": [[0.8, 0.3], [0, 0.5]], "emission": [[1, 0.5], [0, 1]]}
     with pytest.raises(ep.NumericalError, match=r"step 2 is singular.*so large that the others"):
         TimeVaryingLinearGaussian.from_state_space(
             **model,

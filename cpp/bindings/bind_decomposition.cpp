@@ -55,7 +55,7 @@ private:
 };
 
 // (total, its rounding error, lowest, per_step, retrospective, compression_loss, model_mismatch,
-// rank), the arrays (n_steps,) or empty.
+// rank, loss_error), the arrays (n_steps,) or empty.
 py::tuple decompose_pair(const py::object& forward, const py::object& backward,
                          std::int64_t n_steps, bool with_steps, bool decomposed, bool extended,
                          bool shortcuts) {
@@ -80,7 +80,7 @@ py::tuple decompose_pair(const py::object& forward, const py::object& backward,
         return decompose(one.steps(), other.steps(), n_steps, {extended, shortcuts}, poll, out);
     });
     return py::make_tuple(value.total, value.rounding_error, value.lowest, per_step, parts[0],
-                          parts[1], parts[2], rank);
+                          parts[1], parts[2], rank, value.loss_error);
 }
 
 }  // namespace

@@ -225,7 +225,7 @@ public:
 
     template <class Real>
     void add(std::int64_t first, std::int64_t count, const PairTerms<Real>& terms,
-             double memory_length) {
+             double memory_length, int expected_rank) {
         const Extended nats = Extended(0.5) * Extended(terms.production);
         if (out_.per_step != nullptr) std::fill_n(out_.per_step + first, count, to_double(nats));
         total_ += nats * Extended(static_cast<double>(count));
@@ -236,6 +236,10 @@ public:
         const double l = 0.5 * to_double(terms.compression_loss);
         const double m = 0.5 * to_double(terms.retrospective - terms.compression_loss);
         negative_ = std::min({negative_, d, l, m});
+        // An error of the memory's variance in a direction, relative to it, counts squared.
+        loss_error_ =
+            std::max(loss_error_,
+                     terms.rank < expected_rank ? 1.0 : 1.0 / (terms.clearance * terms.clearance));
         std::fill_n(out_.retrospective + first, count, std::max(d, 0.0));
         std::fill_n(out_.compression_loss + first, count, std::max(l, 0.0));
         std::fill_n(out_.model_mismatch + first, count, std::max(m, 0.0));
@@ -243,7 +247,7 @@ public:
     }
 
     DecompositionValue value() const {
-        return {std::max(to_double(total_), 0.0), roundoff_ * error_, negative_};
+        return {std::max(to_double(total_), 0.0), roundoff_ * error_, negative_, loss_error_};
     }
 
 private:
@@ -252,6 +256,7 @@ private:
     Extended total_;
     double error_ = 0.0;
     double negative_ = 0.0;
+    double loss_error_ = 0.0;
 };
 
 template <class Real>
@@ -276,6 +281,11 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
     const bool may_converge = shortcuts && parameters.constant();
     const double work =
         4.0 * work_per_step<Real>(std::max(forward.n_states, backward.n_states), forward.n_outputs);
+    // Observations fill the memory, if nothing in it is redundant.
+    const auto full_rank = [&](std::int64_t n_read) {
+        return static_cast<int>(
+            std::min<std::int64_t>(backward.n_states, n_read * backward.n_outputs));
+    };
     bool converged = false;
     std::int64_t done = 0;
     PairTerms<Real> terms{};
@@ -283,7 +293,7 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
         const std::int64_t first = index * block;
         const std::int64_t count = std::min(block, n_steps - first);
         if (converged && moments.is_limit(index)) {
-            record.add(first, count, terms, memory.length());
+            record.add(first, count, terms, memory.length(), full_rank(done));
             interruption_point(static_cast<double>(count));
             continue;
         }
@@ -294,7 +304,7 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
             interruption_point(work);
             if (!is_finite(terms)) throw Overflow(done + 1);
             memory.pass(parameters.at(first + k));
-            record.add(first + k, 1, terms, memory.length());
+            record.add(first + k, 1, terms, memory.length(), full_rank(done));
             watch.done(++done);
             if (done % block_steps == 0 && may_converge && !converged) {
                 converged = reader.converged();

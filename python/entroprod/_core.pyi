@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 
 _Array: TypeAlias = NDArray[float64]
 _Parameters: TypeAlias = tuple[_Array, _Array, _Array, _Array, _Array]
-_PairResult: TypeAlias = tuple[float, float, float, _Array, _Array, _Array, _Array, NDArray[int32]]
+_PairResult: TypeAlias = tuple[
+    float, float, float, _Array, _Array, _Array, _Array, NDArray[int32], float
+]
 
 class CoreMemoryLimit(MemoryError): ...
 class CoreOverflow(OverflowError): ...

@@ -221,7 +221,11 @@ def from_scipy(system: Any, input_cov: ArrayLike) -> LinearGaussian:
     if not isinstance(system, scipy.signal.dlti):
         msg = f"system must be a scipy.signal.dlti, got {type(system).__qualname__}"
         raise TypeError(msg)
-    form: Any = system if isinstance(system, scipy.signal.StateSpace) else system.to_ss()
+    try:
+        form: Any = system if isinstance(system, scipy.signal.StateSpace) else system.to_ss()
+    except ValueError as error:
+        msg = f"system must have a state-space form: {error}"
+        raise ValueError(msg) from None
     a, b, c, d = (as_matrix(getattr(form, name), f"system.{name}", (None, None)) for name in "ABCD")
     m = len(d)
     largest = np.abs(d).max(axis=1, keepdims=True)

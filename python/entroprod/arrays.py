@@ -27,7 +27,7 @@ _ALWAYS_FREE = 1 << 20
 
 # How much further than size * epsilon below zero an eigenvalue of a semidefinite correlation matrix
 # may come out where the matrix was made by products of three: random ones reach a few times that.
-_SLACK_OF_PRODUCTS = 16.0
+SLACK_OF_PRODUCTS = 16.0
 
 
 def as_float_array(
@@ -152,7 +152,7 @@ def require_covariances(matrices: FloatArray, name: str, *, definite: bool) -> F
     eigenvalues = _smallest_correlation_eigenvalue(matrices)
     rounding = _rounding(matrices)
     # Products B Q B^T of lower rank come with eigenvalues of either sign at rounding level.
-    wrong = eigenvalues <= rounding if definite else eigenvalues < -_SLACK_OF_PRODUCTS * rounding
+    wrong = eigenvalues <= rounding if definite else eigenvalues < -SLACK_OF_PRODUCTS * rounding
     if np.any(wrong):
         step = [int(k) for k in np.argwhere(wrong)[0]]
         what = "definite" if definite else "semidefinite"
@@ -161,6 +161,8 @@ def require_covariances(matrices: FloatArray, name: str, *, definite: bool) -> F
             f"is {eigenvalues[tuple(step)]:.3g}{_at(step)}"
         )
         raise ValueError(msg)
+    if definite:
+        require_invertible_spread(matrices, name)
     return matrices
 
 
@@ -176,6 +178,14 @@ def are_definite(covariances: FloatArray) -> NDArray[np.bool_]:
     finite = np.isfinite(covariances).all(axis=(-2, -1), keepdims=True)
     eigenvalues = _smallest_correlation_eigenvalue(np.where(finite, covariances, 0.0))
     return np.asarray(eigenvalues > _rounding(covariances))
+
+
+def require_invertible_spread(covariances: FloatArray, name: str) -> None:
+    """Refuse variances, (.., m, m), that have lost digits to underflow: their inverses overflow."""
+    smallest = float(np.diagonal(covariances, axis1=-2, axis2=-1).min())
+    if smallest < np.finfo(np.float64).tiny:
+        msg = f"{name} has the variance {smallest:g}, too small for doubles: choose other units"
+        raise ValueError(msg)
 
 
 def _smallest_correlation_eigenvalue(covariances: FloatArray) -> FloatArray:

@@ -65,16 +65,23 @@ class Pair:
         return values
 
     def decomposition(
-        self, n_steps: int, precision: str, *, shortcuts: bool = True
+        self, n_steps: int, precision: str, *, refine: bool = False, shortcuts: bool = True
     ) -> Decomposition:
-        """D, L, M and ranks; shortcuts off for benchmarks."""
+        """D, L, M and ranks; shortcuts off for benchmarks.
+
+        With ``refine``, in extended precision where the backward memory is too nearly singular for
+        double to tell what it says.
+        """
         self._require_memory(n_steps, precision, 28, "a decomposition")
         found = self._decompose(
             n_steps, precision, steps=False, decomposed=True, shortcuts=shortcuts
         )
-        for values in found[4:]:
+        if refine and precision == "double" and found[8] > _ACCEPTED_ERROR:
+            return self.decomposition(n_steps, "extended", shortcuts=shortcuts)
+        parts = found[4:8]
+        for values in parts:
             values.flags.writeable = False
-        return Decomposition(*found[4:], found[2])
+        return Decomposition(*parts, found[2])
 
     def _decompose(
         self,

@@ -55,6 +55,7 @@ class EntropyProduction:
     precision: str
     _pair: Pair = field(compare=False)
     _decomposed: bool = field(compare=False)
+    _refine: bool = field(compare=False)
 
     @cached_property
     def per_step(self) -> FloatArray:
@@ -126,7 +127,7 @@ class EntropyProduction:
         if not self._decomposed:
             msg = "the decomposition was left out: call entropy_production with decomposition=True"
             raise ValueError(msg)
-        return self._pair.decomposition(self.n_steps, self.precision)
+        return self._pair.decomposition(self.n_steps, self.precision, refine=self._refine)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, without what has a value for every step."""
@@ -189,7 +190,9 @@ def entropy_production(
     precision : {"auto", "double", "extended"}
         "double", "extended" (double-double, about 32 digits), or "auto": double, and again in
         extended where the estimated rounding error exceeds 1e-12 of the value, as it does for
-        nearly reversible machines and for some with long memory.
+        nearly reversible machines and for some with long memory. With "auto" the decomposition
+        is also repeated in extended where the backward memory is so nearly singular that double
+        can't tell what it says.
 
     Returns
     -------
@@ -241,7 +244,8 @@ def entropy_production(
         require_length(pair.backward, "backward", n_steps)
         total, error, extended = pair.total(n_steps, precision)
     chosen = "extended" if extended else "double"
-    return EntropyProduction(total, n_steps, error, chosen, pair, decomposition)
+    refine = precision == "auto"
+    return EntropyProduction(total, n_steps, error, chosen, pair, decomposition, refine)
 
 
 def entropy_production_curve(

@@ -36,6 +36,9 @@ struct DecompositionValue {
     // The lowest of all D_t, L_t and M_t, or 0: what is negative can only be rounding, and is given
     // out as 0.
     double lowest;
+    // Estimated bound of the relative error that the rounding of a nearly singular backward memory
+    // causes in what it says about y_t, at the worst step: 1 where directions may have been lost.
+    double loss_error;
 };
 
 // Throws Overflow where a number leaves the range of double, and std::invalid_argument where an

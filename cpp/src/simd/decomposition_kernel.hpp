@@ -4,6 +4,7 @@
 // backward reader has after reading the observations behind t.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -208,6 +209,12 @@ ENTROPROD_INLINE void decompose_step(Extent<N> n, Extent<B> b, Extent<M> m,
                                      const PairScratch<Real>& s, PairTerms<Real>& terms) {
     const Real by_future = log_det_given_future(n, m, step, state.lambda, pi, s);
     terms.rank = regress_on_memory(n, b, m, step, state, pi, order, s);
+    double least = 1.0;
+    for (int i = 0; i < terms.rank; ++i) {
+        const double inverse = to_double(s.memory[i * b + i]);
+        least = std::min(least, 1.0 / (inverse * inverse * to_double(s.variances[i])));
+    }
+    terms.clearance = least / rank_threshold<Real>(b);
 
     multiply(m, b, n, s.weights, s.gamma_a, s.residual);
     for (int i = 0; i < m * n; ++i) s.residual[i] = step.emission[i] - s.residual[i];

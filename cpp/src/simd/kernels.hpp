@@ -256,6 +256,9 @@ struct PairTerms {
     double magnitude;       // sum of the sizes of what is added up for production
     double sensitivity;     // how much the rounding of X changes it, in units of roundoff
     int rank;
+    // Part of its variance that the last direction of the memory that counts has left, over what
+    // doesn't count.
+    double clearance;
 };
 
 // n and b are the state sizes of the two machines, m the size of an observation.
