@@ -34,73 +34,73 @@ public:
           block_(block),
           n_(static_cast<std::size_t>(parameters.sizes().n)),
           size_(n_ * n_ + n_),
-          buffer_(static_cast<std::size_t>(block + 1) * size_, Real(0.0)),
+          settled_(n_steps),
+          buffer_(size_, Real(0.0)),
           scratch_(decomposition_kernels<Real>().scratch_size(
               parameters.sizes().n, parameters.sizes().b, parameters.sizes().m)),
           advance_(decomposition_kernels<Real>().forward(parameters.sizes())) {
         std::copy_n(initial_mean, n_, buffer_.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
         const bool may_converge = shortcuts && parameters.constant();
         ConvergenceTest converged(unit_roundoff<Real>, parameters.sizes().n);
-        const std::int64_t n_blocks = (n_steps + block - 1) / block;
-        for (n_kept_ = 0; n_kept_ < n_blocks; ++n_kept_) {
+        for (std::int64_t first = 0; first < n_steps; first += block) {
             kept_.insert(kept_.end(), buffer_.data(), buffer_.data() + size_);
-            fill(n_kept_);
-            const Real* last = buffer_.data() + static_cast<std::size_t>(block) * size_;
-            if (may_converge && (n_kept_ + 1) * block <= n_steps && has_converged(converged)) {
-                limit_.assign(last, last + size_);
-                ++n_kept_;
-                break;
+            for (std::int64_t at = 0; at < block; at += block_steps) {
+                fill(first, at, at + block_steps);
+                if (may_converge && first + at + block_steps < n_steps && converged(change(at))) {
+                    settled_ = first + at + block_steps;
+                    const Real* last = buffer_.data() + (at + block_steps) * size_;
+                    limit_.assign(last, last + size_);
+                    return;
+                }
             }
-            std::copy_n(last, size_, buffer_.begin());
+            std::copy_n(buffer_.data() + block * size_, size_, buffer_.begin());
         }
     }
 
-    // Whether all times of this block have the moments of the limit.
-    bool is_limit(std::int64_t index) const { return index >= n_kept_; }
+    // From this time on, 0 .. T, the moments are those of the limit.
+    std::int64_t settled() const { return settled_; }
 
-    void select(std::int64_t index) {
-        if (is_limit(index)) return;
-        std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(index * size_), size_,
-                    buffer_.begin());
-        fill(index);
-    }
-
-    // Of the k-th time of the block that was selected last.
-    const Real* covariance(std::int64_t index, std::int64_t k) const {
-        return is_limit(index) ? limit_.data() : buffer_.data() + k * size_;
-    }
-    const Real* mean(std::int64_t index, std::int64_t k) const {
-        return covariance(index, k) + n_ * n_;
+    // The moments of time t, (n, n) and then (n,); valid until the next call. Going back one step
+    // at a time is cheap.
+    const Real* at(std::int64_t t) {
+        if (t >= settled_) return limit_.data();
+        const std::int64_t index = t / block_;
+        if (index != selected_) {
+            std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(index * size_), size_,
+                        buffer_.begin());
+            fill(index * block_, 0, std::min(block_, settled_ - index * block_) - 1);
+            selected_ = index;
+        }
+        return buffer_.data() + (t - index * block_) * size_;
     }
 
 private:
-    void fill(std::int64_t index) {
-        for (std::int64_t k = 0; k < std::min(block_, n_steps_ - index * block_); ++k) {
+    // The moments number from + 1 .. to of the block that begins at time `first`.
+    void fill(std::int64_t first, std::int64_t from, std::int64_t to) {
+        const auto needed = static_cast<std::size_t>(to + 1) * size_;
+        if (buffer_.size() < needed) buffer_.resize(needed, Real(0.0));
+        for (std::int64_t k = from; k < to && first + k < n_steps_; ++k) {
             const Real* now = buffer_.data() + k * size_;
             Real* next = buffer_.data() + (k + 1) * size_;
-            advance_(parameters_.sizes(), parameters_.at(index * block_ + k), now, now + n_ * n_,
-                     next, next + n_ * n_, scratch_.data());
+            advance_(parameters_.sizes(), parameters_.at(first + k), now, now + n_ * n_, next,
+                     next + n_ * n_, scratch_.data());
             interruption_point(work_per_step<Real>(parameters_.sizes().n, 0));
         }
     }
 
-    // Asked once after each block of steps within the buffer.
-    bool has_converged(ConvergenceTest& converged) {
-        bool result = false;
-        for (std::int64_t k = block_steps; k <= block_; k += block_steps) {
-            const Real* now = buffer_.data() + static_cast<std::size_t>(k) * size_;
-            const Real* before = now - static_cast<std::ptrdiff_t>(block_steps * size_);
-            double change = 0.0;
-            // The covariance, then the mean: each in its own units.
-            for (const auto& [from, count] :
-                 {std::pair{std::size_t{0}, n_ * n_}, std::pair{n_ * n_, n_}}) {
-                const double scale = largest(now + from, count);
-                if (scale > 0.0) {
-                    change = std::max(change,
-                                      largest_difference(now + from, before + from, count) / scale);
-                }
+    // Over the block_steps that begin at number k of the buffer: of the covariance or the mean,
+    // each in its own units.
+    double change(std::int64_t k) const {
+        const Real* before = buffer_.data() + k * size_;
+        const Real* now = before + block_steps * size_;
+        double result = 0.0;
+        for (const auto& [from, count] :
+             {std::pair{std::size_t{0}, n_ * n_}, std::pair{n_ * n_, n_}}) {
+            const double scale = largest(now + from, count);
+            if (scale > 0.0) {
+                result =
+                    std::max(result, largest_difference(now + from, before + from, count) / scale);
             }
-            result = converged(change);
         }
         return result;
     }
@@ -108,9 +108,10 @@ private:
     PairParameters<Real>& parameters_;
     std::int64_t n_steps_, block_;
     std::size_t n_, size_;
+    std::int64_t settled_;
     std::vector<Real> buffer_, scratch_, kept_, limit_;
     typename DecompositionKernels<Real>::Forward advance_;
-    std::int64_t n_kept_ = 0;
+    std::int64_t selected_ = -1;
 };
 
 // Gamma, Omega, Lambda and the offset of the backward reader.
@@ -289,27 +290,22 @@ DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward
     bool converged = false;
     std::int64_t done = 0;
     PairTerms<Real> terms{};
-    for (std::int64_t index = (n_steps - 1) / block; index >= 0; --index) {
-        const std::int64_t first = index * block;
-        const std::int64_t count = std::min(block, n_steps - first);
-        if (converged && moments.is_limit(index)) {
-            record.add(first, count, terms, memory.length(), full_rank(done));
-            interruption_point(static_cast<double>(count));
+    const auto covariance_size = static_cast<std::ptrdiff_t>(forward.n_states) * forward.n_states;
+    for (std::int64_t t = n_steps - 1; t >= 0; --t) {
+        if (converged && t >= moments.settled()) {
+            const std::int64_t first = moments.settled();
+            record.add(first, t + 1 - first, terms, memory.length(), full_rank(done));
+            t = first;
             continue;
         }
-        moments.select(index);
-        for (std::int64_t k = count - 1; k >= 0; --k) {
-            terms = reader.advance(parameters.at(first + k), moments.covariance(index, k),
-                                   moments.mean(index, k));
-            interruption_point(work);
-            if (!is_finite(terms)) throw Overflow(done + 1);
-            memory.pass(parameters.at(first + k));
-            record.add(first + k, 1, terms, memory.length(), full_rank(done));
-            watch.done(++done);
-            if (done % block_steps == 0 && may_converge && !converged) {
-                converged = reader.converged();
-            }
-        }
+        const Real* now = moments.at(t);
+        terms = reader.advance(parameters.at(t), now, now + covariance_size);
+        interruption_point(work);
+        if (!is_finite(terms)) throw Overflow(done + 1);
+        memory.pass(parameters.at(t));
+        record.add(t, 1, terms, memory.length(), full_rank(done));
+        watch.done(++done);
+        if (done % block_steps == 0 && may_converge && !converged) converged = reader.converged();
     }
     const DecompositionValue result = record.value();
     if (!std::isfinite(result.total)) throw Overflow(n_steps);
