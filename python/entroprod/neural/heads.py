@@ -1,0 +1,168 @@
+"""Emissions: what turns the rows that a network puts out into densities, and draws from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import torch
+
+from entroprod.arrays import as_positive
+from entroprod.neural.modules import wide
+
+Layer: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+
+# Bytes of logits at a time: within the cache of a CPU where the layer can be cut into parts.
+_BLOCK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
+_WHOLE_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
+# Rows of a matrix product from which on more of them hardly make it faster.
+_MANY_ROWS = 256
+
+
+class Emission(Protocol):
+    """Conditional distribution of the next symbol or value, given a row of numbers."""
+
+    def log_prob(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(R,) float64 nats of ``targets`` given ``rows`` (R, d); NaN where there is no density."""
+        ...
+
+    def fault(self, row: torch.Tensor) -> str:
+        """What is wrong with a row (d,) that has no density."""
+        ...
+
+
+class TokenHead:
+    """Categorical distribution over V symbols, from logits that are never all in memory.
+
+    Parameters
+    ----------
+    layer : callable or None
+        Maps rows (R, d) to logits (R, V). A ``torch.nn.Linear`` is applied by parts of the
+        vocabulary, any other callable by parts of the rows; None if the rows are logits already.
+    n_symbols : int
+        V.
+    temperature : float
+        Divides the logits.
+    transform : callable, optional
+        What the model does elementwise to its logits before (a soft cap, a scale), on float32 or
+        float64. It may work in place.
+    """
+
+    def __init__(
+        self,
+        layer: Layer | None,
+        n_symbols: int,
+        *,
+        temperature: float = 1.0,
+        transform: Layer | None = None,
+    ) -> None:
+        self.layer = layer
+        self.n_symbols = n_symbols
+        self.temperature = as_positive(temperature, "temperature")
+        self.transform = transform
+        self._linear = _plain_linear(layer)
+
+    def log_prob(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(R,) float64 nats of symbols ``targets`` (R,) given ``rows`` (R, d).
+
+        NaN where a logit is NaN or +inf, or all are -inf. A single logit of -inf is an impossible
+        symbol.
+        """
+        size = self._rows_at_once(rows)
+        pieces = [
+            self._of_part(part, wanted)
+            for part, wanted in zip(torch.split(rows, size), torch.split(targets, size))
+        ]
+        return torch.cat(pieces) if pieces else rows.new_empty(0, dtype=torch.float64)
+
+    def logits(self, rows: torch.Tensor) -> torch.Tensor:
+        """(R, V) logits in float32 or float64, transformed and divided by the temperature."""
+        given = rows if self.layer is None else self.layer(rows)
+        if given.ndim != 2 or given.shape != (len(rows), self.n_symbols):
+            msg = (
+                f"the output layer must map rows of shape {tuple(rows.shape)} to logits of shape "
+                f"({len(rows)}, {self.n_symbols}), got {tuple(given.shape)}"
+            )
+            raise ValueError(msg)
+        # What the layer gave may be its own memory.
+        return self._finished(given.to(wide(given.dtype), copy=self.transform is not None))
+
+    def fault(self, row: torch.Tensor) -> str:
+        """What is wrong with a row (d,) that has no distribution."""
+        logits = self.logits(row[None])[0]
+        for what, wrong in (("NaN", logits.isnan()), ("+inf", logits == torch.inf)):
+            if wrong.any():
+                return f"the logit of symbol {int(wrong.nonzero()[0, 0])} is {what}"
+        return "every logit is -inf: no symbol is possible"
+
+    def _rows_at_once(self, rows: torch.Tensor) -> int:
+        width = self.n_symbols * wide(rows.dtype).itemsize
+        if self._linear is not None:
+            return max(_MANY_ROWS, _budget(_BLOCK_BYTES, rows) // width)
+        return max(1, _budget(_WHOLE_BYTES, rows) // width)
+
+    def _of_part(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        running = _RunningSum(targets)
+        if self._linear is None:
+            running.add(self.logits(rows).t(), 0)
+            return running.log_prob()
+        weight, bias = self._linear.weight, self._linear.bias
+        itemsize = wide(weight.dtype).itemsize
+        step = max(1, _budget(_BLOCK_BYTES, rows) // (itemsize * len(rows)))
+        columns = rows.t()
+        for start in range(0, self.n_symbols, step):
+            part = weight[start : start + step] @ columns
+            if bias is not None:
+                part += bias[start : start + step, None]
+            logits = self._finished(part.to(wide(part.dtype)))
+            running.add(logits, start, scratch=True)
+        return running.log_prob()
+
+    def _finished(self, logits: torch.Tensor) -> torch.Tensor:
+        if self.transform is not None:
+            logits = self.transform(logits)
+        return logits if self.temperature == 1.0 else logits / self.temperature
+
+
+class _RunningSum:
+    """Sum of exponentials over a vocabulary that comes in parts, and the logits of the targets."""
+
+    def __init__(self, targets: torch.Tensor) -> None:
+        self._targets = targets
+        self._chosen = torch.full_like(targets, -torch.inf, dtype=torch.float64)
+        self._largest = torch.full_like(targets, -torch.inf, dtype=torch.float64)
+        # Relative to e^largest.
+        self._sum = torch.zeros_like(targets, dtype=torch.float64)
+
+    def add(self, logits: torch.Tensor, start: int, *, scratch: bool = False) -> None:
+        """Logits (v, R) of the symbols from ``start`` on, overwritten if they are ``scratch``."""
+        n_here = len(logits)
+        index = self._targets - start
+        inside = (index >= 0) & (index < n_here)
+        picked = logits.gather(0, index.clamp(0, n_here - 1)[None])[0]
+        self._chosen = torch.where(inside, picked.double(), self._chosen)
+        largest = torch.maximum(self._largest, logits.amax(0).double())
+        # Subtracted from -inf or +inf, an infinity would make NaN of a sum that is 0, or known bad.
+        shift = torch.where(largest.isfinite(), largest, 0.0)
+        self._sum *= (self._largest - shift).exp()
+        near = shift.to(logits.dtype)
+        weights = logits.sub_(near).exp_() if scratch else (logits - near).exp_()
+        self._sum += weights.sum(0).double()
+        self._largest = largest
+
+    def log_prob(self) -> torch.Tensor:
+        """(R,) float64 nats of the targets."""
+        log_prob = self._chosen - self._largest - self._sum.log()
+        return torch.where(self._largest.isfinite(), log_prob, torch.nan)
+
+
+def _plain_linear(layer: Layer | None) -> torch.nn.Linear | None:
+    """The layer, if nothing but a matrix and a bias is behind it: no subclass, no hooks."""
+    if type(layer) is not torch.nn.Linear:
+        return None
+    hooked = layer._forward_hooks or layer._forward_pre_hooks or hasattr(layer, "parametrizations")
+    return None if hooked else layer
+
+
+def _budget(table: dict[str, int], rows: torch.Tensor) -> int:
+    return table.get(rows.device.type, table["cpu"])
