@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+import numpy as np
 import torch
 
-from entroprod.arrays import as_positive
+from entroprod.arrays import FloatArray, as_positive
 from entroprod.neural.modules import wide
 
 Layer: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
@@ -15,6 +16,8 @@ Layer: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 # Bytes of logits at a time: within the cache of a CPU where the layer can be cut into parts.
 _BLOCK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
 _WHOLE_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
+# Symbols whose weights are first summed when one is drawn; near the root of a usual vocabulary.
+_GROUP = 256
 # Rows of a matrix product from which on more of them hardly make it faster.
 _MANY_ROWS = 256
 
@@ -24,6 +27,17 @@ class Emission(Protocol):
 
     def log_prob(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(R,) float64 nats of ``targets`` given ``rows`` (R, d); NaN where there is no density."""
+        ...
+
+    def draw(self, rows: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A symbol (R,) or value (R, m) for each of ``rows`` (R, d), and its log_prob (R,).
+
+        ``noise`` (R,) or (R, m) in float64 makes the choice. NaN where there is no density.
+        """
+        ...
+
+    def noise(self, rng: np.random.Generator, n_steps: int, n_paths: int) -> FloatArray:
+        """Noise (N, T) or (N, T, m) for ``draw``, path after path."""
         ...
 
     def fault(self, row: torch.Tensor) -> str:
@@ -75,13 +89,34 @@ class TokenHead:
         ]
         return torch.cat(pieces) if pieces else rows.new_empty(0, dtype=torch.float64)
 
+    def draw(self, rows: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Symbols (R,) and their log_prob (R,) float64, nats, from uniform numbers (R,).
+
+        The inverse of the cumulative distribution: a draw costs one uniform number, where adding
+        Gumbel noise costs V of them.
+        """
+        pairs = [
+            _inverse_cdf(self._columns(part), uniforms)
+            for part, uniforms in zip(
+                torch.split(rows, self._rows_at_once(rows)),
+                torch.split(noise, self._rows_at_once(rows)),
+            )
+        ]
+        symbols, log_prob = zip(*pairs)
+        return torch.cat(symbols), torch.cat(log_prob)
+
+    def noise(self, rng: np.random.Generator, n_steps: int, n_paths: int) -> FloatArray:
+        """(N, T) uniform numbers in [0, 1)."""
+        return rng.random((n_paths, n_steps))
+
     def logits(self, rows: torch.Tensor) -> torch.Tensor:
         """(R, V) logits in float32 or float64, transformed and divided by the temperature."""
         given = rows if self.layer is None else self.layer(rows)
-        if given.ndim != 2 or given.shape != (len(rows), self.n_symbols):
+        if given.shape != (len(rows), self.n_symbols):
+            source = "module" if self.layer is None else "output layer"
             msg = (
-                f"the output layer must map rows of shape {tuple(rows.shape)} to logits of shape "
-                f"({len(rows)}, {self.n_symbols}), got {tuple(given.shape)}"
+                f"the {source} must put out n_symbols = {self.n_symbols} logits at each position, "
+                f"got {given.shape[-1]}"
             )
             raise ValueError(msg)
         # What the layer gave may be its own memory.
@@ -94,6 +129,15 @@ class TokenHead:
             if wrong.any():
                 return f"the logit of symbol {int(wrong.nonzero()[0, 0])} is {what}"
         return "every logit is -inf: no symbol is possible"
+
+    def _columns(self, rows: torch.Tensor) -> torch.Tensor:
+        """(V, R) logits, transposed because that product is the faster one for few rows."""
+        if self._linear is None:
+            return self.logits(rows).t()
+        out = self._linear.weight @ rows.t()
+        if self._linear.bias is not None:
+            out += self._linear.bias[:, None]
+        return self._finished(out.to(wide(out.dtype)))
 
     def _rows_at_once(self, rows: torch.Tensor) -> int:
         width = self.n_symbols * wide(rows.dtype).itemsize
@@ -154,6 +198,32 @@ class _RunningSum:
         """(R,) float64 nats of the targets."""
         log_prob = self._chosen - self._largest - self._sum.log()
         return torch.where(self._largest.isfinite(), log_prob, torch.nan)
+
+
+def _inverse_cdf(logits: torch.Tensor, uniforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Symbols (R,) at the levels ``uniforms`` (R,) of the distributions of ``logits`` (V, R).
+
+    Also their log-probabilities (R,) in float64; NaN where the logits make no distribution. The
+    vocabulary is cut into groups: first the group is found, then the symbol in it.
+    """
+    n_symbols = len(logits)
+    weights = (logits - logits.amax(0)).exp_()
+    whole = n_symbols - n_symbols % _GROUP
+    sums = torch.unflatten(weights[:whole], 0, (whole // _GROUP, _GROUP)).sum(1)
+    upto = torch.cat([sums, weights[whole:].sum(0, keepdim=True)]).double().cumsum(0)
+    total = upto[-1]
+    # A uniform number next to 1 must not be rounded up to the whole.
+    level = torch.minimum(uniforms * total, torch.nextafter(total, torch.zeros_like(total)))
+    group = (upto <= level).sum(0)
+    below = torch.where(group > 0, upto.gather(0, (group - 1).clamp(min=0)[None])[0], 0.0)
+    members = group * _GROUP + torch.arange(_GROUP, device=logits.device)[:, None]
+    inner = weights.gather(0, members.clamp(max=n_symbols - 1)).double()
+    within = torch.where(members < n_symbols, inner, 0.0).cumsum(0)
+    # A group's sum in another order may end a rounding below the level: then its last member.
+    last = (within < within[-1]).sum(0)
+    symbols = group * _GROUP + torch.minimum((within <= level - below).sum(0), last)
+    chosen = weights.gather(0, symbols.clamp(max=n_symbols - 1)[None])[0]
+    return symbols, chosen.double().log() - total.log()
 
 
 def _plain_linear(layer: Layer | None) -> torch.nn.Linear | None:
