@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
-from entroprod.arrays import FloatArray, as_positive
+from entroprod.arrays import FloatArray, as_count, as_covariance, as_positive, require_choice
 from entroprod.neural.modules import wide
 
 Layer: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
@@ -44,6 +46,10 @@ class Emission(Protocol):
         """What is wrong with a row (d,) that has no density."""
         ...
 
+    def facts(self) -> dict[str, object]:
+        """JSON-ready settings, for the provenance."""
+        ...
+
 
 class TokenHead:
     """Categorical distribution over V symbols, from logits that are never all in memory.
@@ -75,6 +81,12 @@ class TokenHead:
         self.temperature = as_positive(temperature, "temperature")
         self.transform = transform
         self._linear = _plain_linear(layer)
+        if self._linear is not None and self._linear.out_features != n_symbols:
+            msg = (
+                f"the output layer must put out n_symbols = {n_symbols} logits at each position, "
+                f"got {self._linear.out_features}"
+            )
+            raise ValueError(msg)
 
     def log_prob(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(R,) float64 nats of symbols ``targets`` (R,) given ``rows`` (R, d).
@@ -130,6 +142,10 @@ class TokenHead:
                 return f"the logit of symbol {int(wrong.nonzero()[0, 0])} is {what}"
         return "every logit is -inf: no symbol is possible"
 
+    def facts(self) -> dict[str, object]:
+        """The temperature."""
+        return {"temperature": self.temperature}
+
     def _columns(self, rows: torch.Tensor) -> torch.Tensor:
         """(V, R) logits, transposed because that product is the faster one for few rows."""
         if self._linear is None:
@@ -166,6 +182,119 @@ class TokenHead:
         if self.transform is not None:
             logits = self.transform(logits)
         return logits if self.temperature == 1.0 else logits / self.temperature
+
+
+class GaussianHead:
+    """Gaussian distribution of values (m,), from parameters that a network puts out.
+
+    Densities are computed in float64, whatever dtype the parameters have.
+
+    Parameters
+    ----------
+    n_outputs : int
+        m.
+    covariance : "diagonal", "full" or array_like (m, m)
+        Which p parameters a row holds: the mean (m,) and, if "diagonal", the logarithms of the
+        standard deviations (m,); if "full", a lower triangle of m (m + 1) / 2 numbers, row by row,
+        which is the Cholesky factor of the covariance with logarithms on its diagonal. A matrix is
+        a covariance that is the same at every step: then a row is the mean alone.
+
+    Attributes
+    ----------
+    n_outputs, n_parameters : int
+        m and p.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from entroprod.neural import GaussianHead
+    >>> head = GaussianHead(2, "full")
+    >>> head.n_parameters
+    5
+    >>> standard = torch.zeros(1, 5)
+    >>> print(f"{head.log_prob(standard, torch.zeros(1, 2)).item():.6f}")  # -ln(2 pi)
+    -1.837877
+    """
+
+    def __init__(self, n_outputs: SupportsIndex, covariance: str | ArrayLike = "diagonal") -> None:
+        self.n_outputs = m = as_count(n_outputs, "n_outputs")
+        self._kind = covariance if isinstance(covariance, str) else "fixed"
+        self._fixed: torch.Tensor | None = None
+        if isinstance(covariance, str):
+            require_choice(covariance, "covariance", "diagonal", "full")
+            self.n_parameters = 2 * m if covariance == "diagonal" else m + m * (m + 1) // 2
+        else:
+            factor = np.linalg.cholesky(as_covariance(covariance, "covariance", m, definite=True))
+            self._fixed = torch.from_numpy(factor)
+            self.n_parameters = m
+
+    def log_prob(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(R,) float64 nats: log-densities of values (R, m) given parameters (R, p)."""
+        mean, factor = self._read(rows)
+        residual = targets.double() - mean
+        noise = torch.linalg.solve_triangular(factor, residual[..., None], upper=False)[..., 0]
+        return self._density(noise, factor)
+
+    def draw(self, rows: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values (R, m) and their log_prob (R,), nats, from standard normal numbers (R, m)."""
+        mean, factor = self._read(rows)
+        values = mean + (factor @ noise[..., None])[..., 0]
+        return values, self._density(noise, factor)
+
+    def noise(self, rng: np.random.Generator, n_steps: int, n_paths: int) -> FloatArray:
+        """(N, T, m) standard normal numbers."""
+        return rng.standard_normal((n_paths, n_steps, self.n_outputs))
+
+    def fault(self, row: torch.Tensor) -> str:
+        """What is wrong with parameters (p,) that have no density."""
+        mean, factor = self._read(row[None])
+        if not mean.isfinite().all():
+            return f"the mean is {mean[0].tolist()}"
+        spread = factor.diagonal(dim1=-2, dim2=-1)
+        if not (factor.isfinite().all() and (spread > 0).all()):
+            lower = factor.reshape(factor.shape[-2:])
+            return f"the covariance has the Cholesky factor {lower.tolist()}"
+        return "the density there is too small for doubles"
+
+    def facts(self) -> dict[str, object]:
+        """The kind of covariance, or the fixed one."""
+        fixed = self._fixed
+        return {"covariance": self._kind if fixed is None else (fixed @ fixed.T).tolist()}
+
+    def __repr__(self) -> str:
+        return f'GaussianHead({self.n_outputs}, "{self._kind}")'
+
+    def _read(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Means (R, m) and Cholesky factors (R, m, m) or (m, m), in float64."""
+        if rows.shape[-1] != self.n_parameters:
+            msg = (
+                f"the module must put out {self.n_parameters} parameters at each position for "
+                f"{self!r}, got {rows.shape[-1]}"
+            )
+            raise ValueError(msg)
+        m = self.n_outputs
+        mean, rest = rows[:, :m].double(), rows[:, m:].double()
+        if self._fixed is not None:
+            return mean, self._fixed.to(rows.device)
+        if self._kind == "diagonal":
+            return mean, torch.diag_embed(rest.exp())
+        factor = rest.new_zeros(len(rows), m, m)
+        below = torch.tril_indices(m, m, device=rows.device)
+        factor[:, below[0], below[1]] = rest
+        diagonal = factor.diagonal(dim1=-2, dim2=-1)
+        diagonal.copy_(diagonal.exp())
+        return mean, factor
+
+    def _density(self, noise: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+        log_scale = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        constant = 0.5 * self.n_outputs * math.log(2.0 * math.pi)
+        density = -0.5 * (noise * noise).sum(-1) - log_scale - constant
+        return torch.where(density.isfinite(), density, torch.nan)
 
 
 class _RunningSum:

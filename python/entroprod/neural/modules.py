@@ -6,7 +6,7 @@ import copy
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 
@@ -14,6 +14,13 @@ import entroprod as ep
 
 Device: TypeAlias = str | torch.device | None
 DType: TypeAlias = str | torch.dtype | None
+Module = TypeVar("Module")
+
+# A batch on a CPU makes matrix products of a good size and keeps what is between them in cache.
+_FEWEST_TOKENS, _MOST_TOKENS = 256, 8192
+_WORK_OF_A_BATCH = 25_000_000_000
+_TOKENS_ON_A_GPU = 16_384
+_PATHS, _PATHS_ON_A_GPU = 256, 2048
 
 # Sums of exponentials are taken in these, at least.
 _WIDE = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
@@ -23,7 +30,7 @@ _FLOATS = {
 }
 
 
-def as_device(device: Device, module: torch.nn.Module | None = None) -> torch.device:
+def as_device(device: Device, module: object = None) -> torch.device:
     """Device asked for: None is the module's own (or the CPU), "auto" a GPU if there is one.
 
     Raises
@@ -32,7 +39,7 @@ def as_device(device: Device, module: torch.nn.Module | None = None) -> torch.de
         If it isn't there, or torch doesn't know it.
     """
     if device is None:
-        first = None if module is None else next(_tensors(module), None)
+        first = next(_tensors(module), None)
         return torch.device("cpu") if first is None else first.device
     if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -69,15 +76,28 @@ def wide(dtype: torch.dtype) -> torch.dtype:
     return _WIDE.get(dtype, dtype)
 
 
-def placed(module: torch.nn.Module, device: torch.device, dtype: torch.dtype | None) -> Any:
-    """The module itself if it is there in that dtype already, else a copy: it is never changed."""
-    if all(
+def placed(module: Module, device: torch.device, dtype: torch.dtype | None) -> Module:
+    """The module itself if it is there in that dtype already, else a copy: it is never changed.
+
+    Functions are left alone.
+    """
+    if not isinstance(module, torch.nn.Module) or all(
         tensor.device == device
         and (dtype is None or not tensor.is_floating_point() or tensor.dtype == dtype)
         for tensor in _tensors(module)
     ):
         return module
-    return copy.deepcopy(module).to(device=device, dtype=dtype)
+    moved: Module = copy.deepcopy(module).to(device=device, dtype=dtype)
+    return moved
+
+
+def parameter_dtype(*modules: object) -> torch.dtype:
+    """Dtype of the first floating parameter or buffer; float64 if there is none."""
+    for module in modules:
+        for tensor in _tensors(module):
+            if tensor.is_floating_point():
+                return tensor.dtype
+    return torch.float64
 
 
 @contextmanager
@@ -113,6 +133,18 @@ def n_parameters(*modules: object) -> int:
     return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
 
+def default_batch_tokens(n_parameters: int, device: torch.device) -> int:
+    """Positions in a batch: fewer for large networks, which keep processors busy with few."""
+    if device.type != "cpu":
+        return _TOKENS_ON_A_GPU
+    return int(min(max(_WORK_OF_A_BATCH // max(1, n_parameters), _FEWEST_TOKENS), _MOST_TOKENS))
+
+
+def default_batch_paths(device: torch.device) -> int:
+    """Paths that are drawn side by side."""
+    return _PATHS if device.type == "cpu" else _PATHS_ON_A_GPU
+
+
 def parameter_hash(*modules: object) -> str:
     """SHA-256 of names, dtypes, shapes and bytes of all parameters and buffers, in order.
 
@@ -121,7 +153,7 @@ def parameter_hash(*modules: object) -> str:
     digest = hashlib.sha256()
     for module in modules:
         if not isinstance(module, torch.nn.Module):
-            digest.update(repr(getattr(module, "__qualname__", type(module).__qualname__)).encode())
+            digest.update(module_name(module).encode())
             continue
         for name, tensor in module.state_dict().items():
             if not isinstance(tensor, torch.Tensor):
@@ -133,19 +165,14 @@ def parameter_hash(*modules: object) -> str:
     return digest.hexdigest()
 
 
-def module_provenance(*modules: object, device: torch.device) -> dict[str, Any]:
+def module_provenance(*modules: object, device: torch.device) -> dict[str, object]:
     """JSON-ready facts on which numbers computed by the modules depend."""
-    tensors = [
-        tensor
-        for module in modules
-        if isinstance(module, torch.nn.Module)
-        for tensor in _tensors(module)
-    ]
+    tensors = [tensor for module in modules for tensor in _tensors(module)]
     dtypes = sorted({str(t.dtype).removeprefix("torch.") for t in tensors if t.is_floating_point()})
     return {
-        "module": " + ".join(_name(module) for module in modules if module is not None),
+        "module": " + ".join(module_name(module) for module in modules),
         "n_parameters": n_parameters(*modules),
-        "parameters_sha256": parameter_hash(*(part for part in modules if part is not None)),
+        "parameters_sha256": parameter_hash(*modules),
         "dtype": dtypes[0] if len(dtypes) == 1 else dtypes,
         "device": str(device),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
@@ -153,12 +180,14 @@ def module_provenance(*modules: object, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _name(module: object) -> str:
+def module_name(module: object) -> str:
+    """Name of a module's class, or of a function."""
     if isinstance(module, torch.nn.Module):
         return type(module).__qualname__
     return str(getattr(module, "__qualname__", type(module).__qualname__))
 
 
-def _tensors(module: torch.nn.Module) -> Iterator[torch.Tensor]:
-    yield from module.parameters()
-    yield from module.buffers()
+def _tensors(module: object) -> Iterator[torch.Tensor]:
+    if isinstance(module, torch.nn.Module):
+        yield from module.parameters()
+        yield from module.buffers()

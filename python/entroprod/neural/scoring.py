@@ -19,11 +19,6 @@ IntArray: TypeAlias = NDArray[np.int64]
 Forward: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Report: TypeAlias = Callable[[int], object]
 
-# A batch on a CPU makes matrix products of a good size and keeps what is between them in cache.
-_FEWEST_TOKENS, _MOST_TOKENS = 256, 8192
-_WORK_OF_A_BATCH = 25_000_000_000
-_TOKENS_ON_A_GPU = 16_384
-
 
 @dataclass(frozen=True)
 class Request:
@@ -78,13 +73,6 @@ def plan_batches(lengths: Sequence[int] | IntArray, batch_tokens: int) -> list[I
         batches.append(order[start:stop])
         start = stop
     return batches
-
-
-def default_batch_tokens(n_parameters: int, device: torch.device) -> int:
-    """Positions in a batch: fewer for large networks, which keep processors busy with few."""
-    if device.type != "cpu":
-        return _TOKENS_ON_A_GPU
-    return int(np.clip(_WORK_OF_A_BATCH // max(1, n_parameters), _FEWEST_TOKENS, _MOST_TOKENS))
 
 
 def score(
@@ -161,8 +149,8 @@ def _score_batch(
     if given.is_floating_point():
         given = given.to(dtype or torch.float64)
     try:
-        out = forward(given.to(device), torch.from_numpy(lengths).to(device))
-        require_rows(out, inputs.shape[:2])
+        given = given.to(device)
+        out = require_rows(forward(given, torch.from_numpy(lengths).to(device)), inputs.shape[:2])
         rows = out.reshape(-1, out.shape[-1])[torch.from_numpy(where).to(device)]
         del out
         log_prob: FloatArray = head.log_prob(rows, targets.to(device)).cpu().numpy()
@@ -200,8 +188,8 @@ def _positions(lengths: IntArray, counts: IntArray, width: int) -> IntArray:
     return np.concatenate([np.arange(start, start + count) for start, count in zip(starts, counts)])
 
 
-def require_rows(out: object, shape: tuple[int, ...]) -> None:
-    """Refuse what isn't a floating tensor (B, L, d)."""
+def require_rows(out: object, shape: tuple[int, ...]) -> torch.Tensor:
+    """The floating tensor (B, L, d) that a module has to return; anything else is refused."""
     if not isinstance(out, torch.Tensor):
         msg = f"the module must return a tensor, got {type(out).__name__}"
         raise TypeError(msg)
@@ -212,3 +200,4 @@ def require_rows(out: object, shape: tuple[int, ...]) -> None:
     if not out.is_floating_point():
         msg = f"the module must return floating numbers, got {out.dtype}"
         raise TypeError(msg)
+    return out
