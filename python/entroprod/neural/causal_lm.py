@@ -1,0 +1,264 @@
+"""What a causal language model of transformers is asked before it is used: it is tried out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+
+from entroprod.errors import NumericalError
+from entroprod.neural.heads import Layer
+
+Hidden: TypeAlias = torch.Tensor
+
+# The sequences that a model is tried on.
+_PROBE_PATHS, _PROBE_STEPS = 2, 6
+# Sizes of hidden states, relative to natural ones, at which an output layer must be the model's: a
+# cap or a curve that is flat for small logits shows for large ones.
+_SCALES = (1.0, 8.0, 64.0)
+# The same layer on the same rows, up to what another order of operations rounds.
+_SAME_IN_EPSILONS = 64.0
+# Relative influence of later tokens beyond which a model isn't causal, and relative difference
+# beyond which a cache isn't trusted; far above rounding, far below what a fault would do.
+_INFLUENCE = {torch.float16: 0.05, torch.bfloat16: 0.2}
+_SMALL_INFLUENCE = 1e-3
+_CACHES = ("cache", "past_key_values", "cache_params", "state")
+_LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length")
+
+
+@dataclass(frozen=True)
+class CausalLM:
+    """A model, and how to run it.
+
+    Attributes
+    ----------
+    model : PreTrainedModel
+    n_symbols : int
+        Width of its logits.
+    body : Module
+        Maps ids to the rows that ``layer`` turns into logits; the model itself if ``layer`` is
+        None, in which case rows are logits.
+    layer, transform : callable or None
+        Output layer, and what the model does to its logits.
+    cache : str or None
+        Name under which the body takes and returns what it remembers; None if it can't be trusted
+        to.
+    """
+
+    model: Any
+    n_symbols: int
+    body: Any
+    layer: Layer | None
+    transform: Layer | None
+    cache: str | None
+
+    def rows(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Rows (B, L, d) of ids (B, L), padded on the right where ``mask`` (B, L) is 0."""
+        return self._rows_of(self.body(input_ids=ids, **self._options(mask), use_cache=False))
+
+    def read(self, ids: torch.Tensor, cache: Any = None) -> tuple[torch.Tensor, Any]:
+        """Last row (B, d) after ids (B, L) have been read on top of a cache, and the cache then.
+
+        Without a trusted cache, the cache stays None and ids must be all that was read.
+        """
+        if self.cache is None:
+            return self.rows(ids)[:, -1], None
+        out = self.body(input_ids=ids, use_cache=True, **{self.cache: cache})
+        return self._rows_of(out)[:, -1], getattr(out, self.cache)
+
+    def _rows_of(self, out: Any) -> torch.Tensor:
+        rows: torch.Tensor = out.logits if self.layer is None else out.last_hidden_state
+        # Some keep their sums in float32 where their weights are narrower.
+        return rows if self.layer is None else rows.to(_dtype_of(self.layer, rows))
+
+    def _options(self, mask: torch.Tensor | None) -> dict[str, Any]:
+        if mask is None or not _takes(self.body, "attention_mask"):
+            return {}
+        return {"attention_mask": mask}
+
+
+def examine(model: Any, limit: int | None) -> CausalLM:
+    """Try a model on two short sequences; runs in the modes that the caller has set.
+
+    Raises
+    ------
+    ValueError
+        If the model isn't causal, or puts out something else than logits.
+    NumericalError
+        If its logits aren't numbers.
+    """
+    device = next(model.parameters()).device
+    n_steps = _PROBE_STEPS if limit is None else min(_PROBE_STEPS, limit)
+    n_known = int(model.get_input_embeddings().weight.shape[0])
+    ids = torch.arange(_PROBE_PATHS * n_steps).reshape(_PROBE_PATHS, n_steps) * 7 % n_known
+    ids = ids.to(device)
+    whole = CausalLM(model, 0, model, None, None, None)
+    logits = whole.rows(ids)
+    if logits.ndim != 3 or tuple(logits.shape[:2]) != tuple(ids.shape):
+        raise ValueError(
+            f"model must give logits for each position, and gave shape {tuple(logits.shape)} for "
+            f"ids of shape {tuple(ids.shape)}"
+        )
+    if logits.isnan().any():
+        raise NumericalError("the logits of the model are NaN: its weights are corrupted")
+    _require_causal(whole, ids, logits)
+    body, layer, transform = _split(model, ids, logits)
+    found = CausalLM(model, int(logits.shape[-1]), body, layer, transform, None)
+    return _with_cache(found, ids)
+
+
+def context_of(config: Any) -> int | None:
+    """Most positions that a model reads, as its configuration says; None if there is no limit."""
+    text = config.get_text_config()
+    for name in _LIMITS:
+        value = getattr(text, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def attention_of(config: Any) -> str | None:
+    """Which implementation of attention a model uses."""
+    found = getattr(config, "_attn_implementation", None)
+    return None if found is None else str(found)
+
+
+def _require_causal(model: CausalLM, ids: torch.Tensor, logits: torch.Tensor) -> None:
+    if ids.shape[1] < 2:
+        return
+    changed = ids.clone()
+    changed[:, -1] = (ids[:, -1] + 1) % int(ids.max() + 1)
+    before = logits[:, :-1].float()
+    influence = (model.rows(changed)[:, :-1].float() - before).abs().max().item()
+    spread = (before - before.mean(-1, keepdim=True)).abs().max().item()
+    allowed = _INFLUENCE.get(logits.dtype, _SMALL_INFLUENCE)
+    if influence > allowed * spread:
+        raise ValueError(
+            f"{type(model.model).__name__} is not a causal language model: a later token changes "
+            f"the logits before it, by up to {influence:.3g}"
+        )
+
+
+def _split(
+    model: Any, ids: torch.Tensor, logits: torch.Tensor
+) -> tuple[Any, Layer | None, Layer | None]:
+    """Body, output layer and transform that together are the model, or the model alone."""
+    body, layer = model.base_model, model.get_output_embeddings()
+    if body is model or layer is None:
+        return model, None, None
+    pairs = [_at_scale(model, body, ids, scale) for scale in _SCALES]
+    if any(pair is None for pair in pairs):
+        return model, None, None
+    for transform in _transforms(model.config):
+        if all(_agree(layer, transform, *pair) for pair in pairs if pair is not None):
+            return body, layer, transform
+    return model, None, None
+
+
+def _at_scale(
+    model: Any, body: Any, ids: torch.Tensor, scale: float
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Hidden states times a number, and the logits that the model makes of them."""
+    seen: list[torch.Tensor] = []
+
+    def enlarge(_module: Any, _args: Any, out: Any) -> Any:
+        hidden = getattr(out, "last_hidden_state", None)
+        if isinstance(hidden, torch.Tensor):
+            seen.append(hidden * scale)
+            out.last_hidden_state = seen[-1]
+        return out
+
+    handle = body.register_forward_hook(enlarge)
+    try:
+        logits = model(input_ids=ids, use_cache=False).logits
+    finally:
+        handle.remove()
+    if len(seen) != 1:
+        return None
+    return seen[0], logits
+
+
+def _agree(
+    layer: Layer, transform: Layer | None, hidden: torch.Tensor, logits: torch.Tensor
+) -> bool:
+    made = layer(hidden.to(_dtype_of(layer, hidden)))
+    if made.shape != logits.shape:
+        return False
+    if transform is not None:
+        made = transform(made.clone())
+    tolerance = _SAME_IN_EPSILONS * torch.finfo(_coarser(logits, made)).eps
+    difference = (made.float() - logits.float()).abs().max().item()
+    return difference <= tolerance * max(logits.float().abs().max().item(), 1e-30)
+
+
+def _dtype_of(layer: Layer, rows: torch.Tensor) -> torch.dtype:
+    weight = getattr(layer, "weight", None)
+    return weight.dtype if isinstance(weight, torch.Tensor) else rows.dtype
+
+
+def _coarser(*tensors: torch.Tensor) -> torch.dtype:
+    """The coarser of the dtypes."""
+    return max((tensor.dtype for tensor in tensors), key=lambda dtype: torch.finfo(dtype).eps)
+
+
+def _transforms(config: Any) -> list[Layer | None]:
+    """What models are known to do to their logits, with the numbers in this configuration."""
+    text = config.get_text_config()
+    found: list[Layer | None] = [None]
+    cap = _number(text, "final_logit_softcapping")
+    if cap is not None:
+        found.append(lambda logits: logits.div_(cap).tanh_().mul_(cap))
+    for name in ("logit_scale", "lm_head_multiplier", "output_multiplier_scale"):
+        factor = _number(text, name)
+        if factor is not None:
+            found.append(_times(factor))
+    divisor = _number(text, "logits_scaling")
+    if divisor is not None:
+        found.append(_times(1.0 / divisor))
+    return found
+
+
+def _times(factor: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda logits: logits.mul_(factor)
+
+
+def _number(config: Any, name: str) -> float | None:
+    value = getattr(config, name, None)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value:
+        return float(value)
+    return None
+
+
+def _with_cache(model: CausalLM, ids: torch.Tensor) -> CausalLM:
+    """The model with the name of its cache, if stepping through ids gives the rows of all at once.
+
+    Some models have none, and some of those written elsewhere have one that is wrong.
+    """
+    wanted = model.rows(ids)
+    out = model.body(input_ids=ids[:, :1], use_cache=True)
+    for name in _CACHES:
+        if getattr(out, name, None) is None or not _takes(model.body, name):
+            continue
+        cached = CausalLM(
+            model.model, model.n_symbols, model.body, model.layer, model.transform, name
+        )
+        rows, cache = cached.read(ids[:, :1])
+        steps = [rows]
+        for t in range(1, ids.shape[1]):
+            rows, cache = cached.read(ids[:, t : t + 1], cache)
+            steps.append(rows)
+        difference = (torch.stack(steps, 1).float() - wanted.float()).abs().max().item()
+        allowed = _INFLUENCE.get(wanted.dtype, _SMALL_INFLUENCE)
+        if difference <= allowed * wanted.float().abs().max().item():
+            return cached
+    return model
+
+
+def _takes(module: Any, name: str) -> bool:
+    parameters = inspect.signature(module.forward).parameters
+    return name in parameters or any(
+        each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
+    )
