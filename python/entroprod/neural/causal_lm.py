@@ -11,6 +11,7 @@ import torch
 
 from entroprod.errors import NumericalError
 from entroprod.neural.heads import Layer
+from entroprod.neural.windows import ResolvedWindow
 
 Hidden: TypeAlias = torch.Tensor
 
@@ -105,7 +106,7 @@ def examine(model: Any, limit: int | None) -> CausalLM:
     if logits.isnan().any():
         raise NumericalError("the logits of the model are NaN: its weights are corrupted")
     _require_causal(whole, ids, logits)
-    body, layer, transform = _split(model, ids, logits)
+    body, layer, transform = _split(model, ids)
     found = CausalLM(model, int(logits.shape[-1]), body, layer, transform, None)
     return _with_cache(found, ids)
 
@@ -142,9 +143,7 @@ def _require_causal(model: CausalLM, ids: torch.Tensor, logits: torch.Tensor) ->
         )
 
 
-def _split(
-    model: Any, ids: torch.Tensor, logits: torch.Tensor
-) -> tuple[Any, Layer | None, Layer | None]:
+def _split(model: Any, ids: torch.Tensor) -> tuple[Any, Layer | None, Layer | None]:
     """Body, output layer and transform that together are the model, or the model alone."""
     body, layer = model.base_model, model.get_output_embeddings()
     if body is model or layer is None:
@@ -262,3 +261,42 @@ def _takes(module: Any, name: str) -> bool:
     return name in parameters or any(
         each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
     )
+
+
+@dataclass
+class ReadSoFar:
+    """What was read: symbols (N,) one after the other, where the window begins, and the cache."""
+
+    symbols: list[torch.Tensor]
+    start: int
+    cache: Any
+
+
+class CachedStepper:
+    """The model a token at a time, on its cache; a new window is read whole."""
+
+    def __init__(
+        self, lm: CausalLM, first: int, window: ResolvedWindow | None, device: torch.device
+    ) -> None:
+        self._lm = lm
+        self._first = first
+        self._window = window
+        self._device = device
+
+    def start(self, n_paths: int) -> tuple[torch.Tensor, ReadSoFar]:
+        """Rows (N, d) after the fixed first token."""
+        first = torch.full((n_paths,), self._first, device=self._device)
+        rows, cache = self._lm.read(first[:, None])
+        return rows, ReadSoFar([first], 0, cache)
+
+    def step(self, state: ReadSoFar, symbols: torch.Tensor) -> tuple[torch.Tensor, ReadSoFar]:
+        """Rows (N, d) after one more symbol of each path, (N,)."""
+        state.symbols.append(symbols)
+        start = 0 if self._window is None else self._window.start(len(state.symbols) - 1)
+        if start == state.start and self._lm.cache is not None:
+            rows, state.cache = self._lm.read(symbols[:, None], state.cache)
+            return rows, state
+        read = [state.symbols[0], *state.symbols[1 + start :]]
+        rows, state.cache = self._lm.read(torch.stack(read, 1))
+        state.start = start
+        return rows, state

@@ -1,4 +1,4 @@
-"""Causal language models and tokenizers from folders or the Hugging Face hub, or one-line errors."""
+"""Causal language models and tokenizers, from folders or the hub, or one-line errors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from entroprod.errors import NumericalError
+from entroprod.neural.modules import Device, as_device, parameter_hash, placed
 from entroprod.neural.quiet import quiet_transformers
 
 # One of them is in every folder that has a tokenizer.
@@ -25,6 +27,67 @@ _TOKENIZER_FILES = (
     "tekken.json",
 )
 _LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model, its tokenizer, and where they are from."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+    # Of files, which stay the same; some models rescale their weights when they are first run.
+    sha256: str | None
+
+    def weights_sha256(self) -> str:
+        return parameter_hash(self.model) if self.sha256 is None else self.sha256
+
+
+def from_files(
+    model: Any,
+    tokenizer: Any,
+    dtype: torch.dtype | None,
+    device: Device,
+    attention: str | None,
+    trust_remote_code: bool,
+) -> Source:
+    if not isinstance(model, (str, os.PathLike)):
+        raise TypeError(
+            f"model must be a folder, a name on the Hugging Face hub or a model of transformers, "
+            f"got {type(model).__name__}"
+        )
+    where = as_device("auto" if device is None else device)
+    name = as_name(model)
+    if tokenizer is None:
+        tokenizer = load_tokenizer(name, trust_remote_code=trust_remote_code)
+    loaded = load_model(
+        name,
+        dtype=torch.float32 if dtype is None else dtype,
+        attention=attention,
+        trust_remote_code=trust_remote_code,
+    )
+    return Source(loaded.to(where), tokenizer, str(model), parameter_hash(loaded))
+
+
+def from_model(
+    model: Any,
+    tokenizer: Any,
+    dtype: torch.dtype | None,
+    device: Device,
+    attention: str | None,
+    trust_remote_code: bool,
+) -> Source:
+    for name, value in (("attention", attention), ("trust_remote_code", trust_remote_code or None)):
+        if value is not None:
+            raise ValueError(f"{name} has no effect on a model that was handed over")
+    moved = placed(model, as_device(device, model), dtype)
+    return Source(moved, tokenizer, type(model).__name__, None)
+
+
+def is_model(value: Any) -> bool:
+    import transformers
+
+    return isinstance(value, transformers.PreTrainedModel)
 
 
 def load_model(
@@ -117,12 +180,14 @@ def _readable(error: Exception, name: str, what: str) -> Exception:
         return error
     text = " ".join(str(error).split())
     if "Unrecognized configuration class" in text:
-        kind = text.split("class '")[1].split("'")[0].rsplit(".", 1)[-1] if "class '" in text else ""
+        kind = (
+            text.split("class '")[1].split("'")[0].rsplit(".", 1)[-1] if "class '" in text else ""
+        )
         return ValueError(
             f"{name!r} is not a causal language model: transformers has no such model for its "
             f"configuration {kind}".rstrip()
         )
-    if "Unrecognized model" in text or "model type" in text and "does not recognize" in text:
+    if "Unrecognized model" in text or ("model type" in text and "does not recognize" in text):
         return ValueError(
             f"transformers doesn't know the kind of {what} {name!r}: {_shortened(text)}"
         )
@@ -131,7 +196,9 @@ def _readable(error: Exception, name: str, what: str) -> Exception:
             reason = "the Hugging Face hub can't be reached, and it isn't in the local cache"
         else:
             reason = _shortened(text)
-        return ValueError(f"there is no {what} {name!r}, neither a folder here nor on the hub: {reason}")
+        return ValueError(
+            f"there is no {what} {name!r}, neither a folder here nor on the hub: {reason}"
+        )
     return ValueError(
         f"the {what} in {name!r} can't be read: {type(error).__name__}: {_shortened(text)}"
     )

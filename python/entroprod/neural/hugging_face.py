@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -14,34 +14,30 @@ from numpy.typing import ArrayLike, NDArray
 
 import entroprod as ep
 from entroprod.arrays import FloatArray, RandomSource, as_count, as_flag, as_generator
-from entroprod.neural.causal_lm import CausalLM, attention_of, context_of, examine
+from entroprod.neural.causal_lm import CachedStepper, attention_of, context_of, examine
 from entroprod.neural.checkpoints import (
-    as_name,
     configuration_hash,
-    load_model,
-    load_tokenizer,
+    from_files,
+    from_model,
+    is_model,
     require_finite_weights,
     tokenizer_hash,
 )
-from entroprod.neural.first_step import FirstInput
+from entroprod.neural.first_token import choose_first_token
 from entroprod.neural.heads import TokenHead
 from entroprod.neural.modules import (
     Device,
     DType,
-    as_device,
     as_dtype,
     default_batch_tokens,
     evaluating,
     n_parameters,
-    parameter_dtype,
-    parameter_hash,
-    placed,
 )
 from entroprod.neural.neural_machine import NeuralMachine
-from entroprod.neural.quiet import quiet_transformers
+from entroprod.neural.quiet import quiet_transformers, require_transformers
 from entroprod.neural.scoring import Report, Request
 from entroprod.neural.self_test import SelfTest, compare_scorings
-from entroprod.neural.symbols import as_ragged_symbols, as_symbol
+from entroprod.neural.symbols import as_ragged_symbols
 from entroprod.neural.tokens import (
     EncodedTexts,
     as_delimiters,
@@ -145,14 +141,12 @@ class HuggingFaceMachine(NeuralMachine):
         batch_tokens: SupportsIndex | None = None,
         batch_paths: SupportsIndex | None = None,
     ) -> None:
-        _require_transformers()
+        require_transformers("HuggingFaceMachine")
         if window is not None and not isinstance(window, Window):
             raise TypeError(f"window must be a Window, got {window!r}")
-        source = _from_model if _is_model(model) else _from_files
-        given = source(
-            model, tokenizer, as_dtype(dtype), device, attention,
-            as_flag(trust_remote_code, "trust_remote_code"),
-        )  # fmt: skip
+        trusted = as_flag(trust_remote_code, "trust_remote_code")
+        source = from_model if is_model(model) else from_files
+        given = source(model, tokenizer, as_dtype(dtype), device, attention, trusted)
         require_finite_weights(given.model)
         self._source = given
         self._tokenizer = given.tokenizer
@@ -168,15 +162,21 @@ class HuggingFaceMachine(NeuralMachine):
             temperature=temperature,
             transform=self._lm.transform,
         )
-        first = _first_token(first_token, given.model, given.tokenizer, self._lm.n_symbols)
+        first = choose_first_token(first_token, given.model, given.tokenizer, self._lm.n_symbols)
         where = next(given.model.parameters()).device
         if batch_tokens is None and self._lm.layer is None:
             most = _BYTES_OF_LOGITS // (4 * self._lm.n_symbols)
             batch_tokens = max(1, min(most, default_batch_tokens(n_parameters(given.model), where)))
         super().__init__(
-            (given.model,), head, self._lm.n_symbols, continuous=False, first=first, device=where,
-            batch_tokens=batch_tokens, batch_paths=batch_paths,
-        )  # fmt: skip
+            (given.model,),
+            head,
+            self._lm.n_symbols,
+            continuous=False,
+            first=first,
+            device=where,
+            batch_tokens=batch_tokens,
+            batch_paths=batch_paths,
+        )
         self._first_id = int(first.fed)
         if self._dtype in _HALF:
             _warn_of_noise(self._dtype)
@@ -191,7 +191,9 @@ class HuggingFaceMachine(NeuralMachine):
         """Most positions that the model reads, the fixed first token among them."""
         return self._limit
 
-    def encode(self, texts: Sequence[str], *, leading_space: bool = True) -> list[NDArray[np.int64]]:
+    def encode(
+        self, texts: Sequence[str], *, leading_space: bool = True
+    ) -> list[NDArray[np.int64]]:
         """Token ids of texts.
 
         Parameters
@@ -365,8 +367,8 @@ class HuggingFaceMachine(NeuralMachine):
         positions = torch.arange(inputs.shape[1], device=inputs.device)
         return self._lm.rows(inputs, (positions < lengths[:, None]).long())
 
-    def _stepper(self) -> _Stepper:
-        return _Stepper(self._lm, self._first_id, self._window, self._device)
+    def _stepper(self) -> CachedStepper:
+        return CachedStepper(self._lm, self._first_id, self._window, self._device)
 
     def _score(self, sequences: list[NDArray[Any]], report: Report | None) -> list[FloatArray]:
         requests: list[Request] = []
@@ -382,7 +384,7 @@ class HuggingFaceMachine(NeuralMachine):
         if len(values) == len(sequences):
             return values
         edges = np.cumsum([0, *counts])
-        return [np.concatenate(values[a:b]) for a, b in zip(edges, edges[1:])]
+        return [np.concatenate(values[a:b]) for a, b in itertools.pairwise(edges)]
 
     def _request(self, sequence: NDArray[Any], start: int, first: int, stop: int) -> Request:
         inputs = np.concatenate([[self._first_id], sequence[start : stop - 1]])
@@ -396,163 +398,10 @@ def _rescaled(report: Report | None, n_done: int, n_told: int) -> Report | None:
     return lambda done: report(done * n_told // n_done)
 
 
-@dataclass
-class _State:
-    """What was read: symbols (N,) one after the other, where the window begins, and the cache."""
-
-    symbols: list[torch.Tensor]
-    start: int
-    cache: Any
-
-
-class _Stepper:
-    """The model a token at a time, on its cache; a new window is read whole."""
-
-    def __init__(
-        self, lm: CausalLM, first: int, window: ResolvedWindow | None, device: torch.device
-    ) -> None:
-        self._lm = lm
-        self._first = first
-        self._window = window
-        self._device = device
-
-    def start(self, n_paths: int) -> tuple[torch.Tensor, _State]:
-        """Rows (N, d) after the fixed first token."""
-        first = torch.full((n_paths,), self._first, device=self._device)
-        rows, cache = self._lm.read(first[:, None])
-        return rows, _State([first], 0, cache)
-
-    def step(self, state: _State, symbols: torch.Tensor) -> tuple[torch.Tensor, _State]:
-        """Rows (N, d) after one more symbol of each path, (N,)."""
-        state.symbols.append(symbols)
-        start = 0 if self._window is None else self._window.start(len(state.symbols) - 1)
-        if start == state.start and self._lm.cache is not None:
-            rows, state.cache = self._lm.read(symbols[:, None], state.cache)
-            return rows, state
-        read = [state.symbols[0], *state.symbols[1 + start :]]
-        rows, state.cache = self._lm.read(torch.stack(read, 1))
-        state.start = start
-        return rows, state
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A model, its tokenizer, and where they are from."""
-
-    model: Any
-    tokenizer: Any
-    name: str
-    # Of files, which stay the same; some models rescale their weights when they are first run.
-    sha256: str | None
-
-    def weights_sha256(self) -> str:
-        return parameter_hash(self.model) if self.sha256 is None else self.sha256
-
-
-def _from_files(
-    model: Any,
-    tokenizer: Any,
-    dtype: torch.dtype | None,
-    device: Device,
-    attention: str | None,
-    trust_remote_code: bool,
-) -> _Source:
-    if not isinstance(model, (str, os.PathLike)):
-        raise TypeError(
-            f"model must be a folder, a name on the Hugging Face hub or a model of transformers, "
-            f"got {type(model).__name__}"
-        )
-    where = as_device("auto" if device is None else device)
-    name = as_name(model)
-    if tokenizer is None:
-        tokenizer = load_tokenizer(name, trust_remote_code=trust_remote_code)
-    loaded = load_model(
-        name,
-        dtype=torch.float32 if dtype is None else dtype,
-        attention=attention,
-        trust_remote_code=trust_remote_code,
-    )
-    return _Source(loaded.to(where), tokenizer, str(model), parameter_hash(loaded))
-
-
-def _from_model(
-    model: Any,
-    tokenizer: Any,
-    dtype: torch.dtype | None,
-    device: Device,
-    attention: str | None,
-    trust_remote_code: bool,
-) -> _Source:
-    for name, value in (("attention", attention), ("trust_remote_code", trust_remote_code or None)):
-        if value is not None:
-            raise ValueError(f"{name} has no effect on a model that was handed over")
-    moved = placed(model, as_device(device, model), dtype)
-    return _Source(moved, tokenizer, type(model).__name__, None)
-
-
-def _is_model(value: Any) -> bool:
-    import transformers
-
-    return isinstance(value, transformers.PreTrainedModel)
-
-
-def _first_token(
-    given: SupportsIndex | str | None, model: Any, tokenizer: Any, n_symbols: int
-) -> FirstInput:
-    """The fixed token that every sequence is read after, and by which rule it was chosen."""
-    if given is None:
-        token, policy = _default_first_token(model, tokenizer)
-    elif isinstance(given, str):
-        token, policy = _token_of(given, tokenizer), "given"
-    else:
-        token, policy = as_symbol(given, "first_token", n_symbols), "given"
-    token = as_symbol(token, "first_token", n_symbols)
-    written = None if tokenizer is None else tokenizer.convert_ids_to_tokens(token)
-    facts: dict[str, object] = {
-        "first_token": token,
-        "first_token_text": written,
-        "first_token_policy": policy,
-    }
-    return FirstInput(np.array(token, dtype=np.int64), facts)
-
-
-def _default_first_token(model: Any, tokenizer: Any) -> tuple[int, str]:
-    config = model.config.get_text_config()
-    for kind in ("bos", "eos"):
-        for owner, holder in (("tokenizer", tokenizer), ("model", config)):
-            token = getattr(holder, f"{kind}_token_id", None)
-            if isinstance(token, (list, tuple)):
-                token = token[0] if token else None
-            if token is not None:
-                return int(token), f"{kind.upper()} of the {owner}"
-    raise ValueError(
-        "first_token must be given: the model has neither a BOS nor an EOS token that the first "
-        "token of a text could be conditioned on"
-    )
-
-
-def _token_of(written: str, tokenizer: Any) -> int:
-    if tokenizer is None:
-        raise ValueError("first_token must be an id where there is no tokenizer")
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
-    if written not in vocabulary:
-        raise ValueError(f"first_token must be in the tokenizer's vocabulary, got {written!r}")
-    return vocabulary[written]
-
-
 def _warn_of_noise(dtype: torch.dtype) -> None:
     name = str(dtype).removeprefix("torch.")
     warnings.warn(
         f"in {name} a logit of 10 is rounded by up to {10 * torch.finfo(dtype).eps / 2:.2g}, which "
-        "makes sigma noisy: self_test(texts) measures by how much, dtype=\"float32\" avoids it",
+        'makes sigma noisy: self_test(texts) measures by how much, dtype="float32" avoids it',
         stacklevel=3,
     )
-
-
-def _require_transformers() -> None:
-    try:
-        import transformers  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            'HuggingFaceMachine needs transformers: pip install "entroprod[text]"'
-        ) from error

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import operator
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from entroprod.arrays import (
     FloatArray,
@@ -31,19 +29,16 @@ from entroprod.arrays import (
     require_memory,
 )
 from entroprod.errors import NumericalError
-from entroprod.neural.quiet import quiet_transformers
+from entroprod.neural.architectures import ARCHITECTURES, architecture_config
+from entroprod.neural.corpus import END_OF_TEXT, Corpus, train_tokenizer
+from entroprod.neural.quiet import quiet_transformers, require_transformers
 from entroprod.progress import Progress, reporting
 
-ARCHITECTURES = ("gpt2", "llama", "qwen3", "mamba", "mamba2", "rwkv")
-END_OF_TEXT = "<|endoftext|>"
 # Found in every folder that train_language_model wrote, and in no other.
 REPORT_FILE = "training.json"
 
 # A byte-level alphabet has 256 symbols; one more marks the borders of texts.
 _SMALLEST_VOCABULARY = 257
-# Every tenth stretch of the text is kept from the training, to measure the loss on.
-_HELD_OUT_ONE_IN = 10
-_STRETCHES = 40
 # Batches of text that nobody trained on; enough to know the loss to a per cent or so.
 _HELD_OUT_BATCHES = 8
 # Of the training: rise of the learning rate, and the fraction of it that is left at the end.
@@ -97,10 +92,15 @@ class LanguageModelTraining:
     uniform_loss: float
     seconds: float
 
+    @property
+    def final_loss(self) -> float:
+        """Mean of the last tenth of the losses, nats per token."""
+        return float(self.losses[-max(1, len(self.losses) // 10) :].mean())
+
     def __repr__(self) -> str:
         return (
             f"LanguageModelTraining({self.architecture}: {self.n_parameters:,} parameters, "
-            f"{self.vocabulary_size:,} tokens, loss {self.losses[0]:.3f} -> {self.losses[-1]:.3f} "
+            f"{self.vocabulary_size:,} tokens, loss {self.losses[0]:.3f} -> {self.final_loss:.3f} "
             f"nats per token in {len(self.losses):,} steps and {self.seconds:.0f} s; "
             f"held out {self.held_out_loss:.3f}; in {self.folder})"
         )
@@ -190,6 +190,7 @@ def train_language_model(
     >>> bool(report.losses[-1] < 0.5 * report.losses[0])
     True
     """
+    require_transformers("train_language_model")
     require_choice(architecture, "architecture", *ARCHITECTURES)
     sizes = _Sizes(
         as_count(n_layers, "n_layers"),
@@ -311,145 +312,6 @@ def _folder_beside(folder: Path) -> Iterator[Path]:
                 each.rmdir()
 
 
-def train_tokenizer(texts: Sequence[str], vocabulary_size: int) -> Any:
-    """Byte-level BPE tokenizer whose token 0 marks the borders of texts."""
-    import tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    byte_level = tokenizers.pre_tokenizers.ByteLevel
-    backend = tokenizers.Tokenizer(tokenizers.models.BPE())
-    backend.pre_tokenizer = byte_level(add_prefix_space=False)
-    backend.decoder = tokenizers.decoders.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=vocabulary_size,
-        special_tokens=[END_OF_TEXT],
-        initial_alphabet=sorted(byte_level.alphabet()),
-        show_progress=False,
-    )
-    backend.train_from_iterator([" " + text for text in texts], trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token=END_OF_TEXT,
-        eos_token=END_OF_TEXT,
-        clean_up_tokenization_spaces=False,
-    )
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Token ids of all texts in one row, and where stretches of it may begin.
-
-    A stretch has ``context`` tokens to be predicted. One that overlaps the held-out parts isn't
-    trained on.
-    """
-
-    tokens: NDArray[np.int64]
-    training_starts: NDArray[np.int64]
-    held_out_starts: NDArray[np.int64]
-    n_tokens: int
-    n_held_out: int
-
-    @classmethod
-    def from_texts(cls, texts: Sequence[str], tokenizer: Any, context: int) -> Corpus:
-        """Raise ValueError where there is too little text."""
-        rows = [tokenizer.backend_tokenizer.encode(" " + text).ids for text in texts]
-        end = tokenizer.bos_token_id
-        tokens = np.array([token for ids in rows for token in (end, *ids)] + [end], dtype=np.int64)
-        n_tokens = len(tokens) - len(rows) - 1
-        width = len(tokens) // _STRETCHES
-        if width < context + 1:
-            raise ValueError(
-                f"texts must have at least {_STRETCHES * (context + 1):,} tokens for a context of "
-                f"{context}, got {n_tokens:,} ({sum(map(len, texts)):,} characters): give more "
-                "text, or a shorter context"
-            )
-        starts = _sentence_starts(tokens, tokenizer)
-        starts = starts[starts + context <= len(tokens)]
-        first, last = starts // width, (starts + context - 1) // width
-        kept = first % _HELD_OUT_ONE_IN == _HELD_OUT_ONE_IN - 1
-        trained = ~kept & (last % _HELD_OUT_ONE_IN != _HELD_OUT_ONE_IN - 1)
-        held_out = starts[kept & (last == first)]
-        stretches = np.arange(_HELD_OUT_ONE_IN - 1, _STRETCHES, _HELD_OUT_ONE_IN)
-        if len(held_out) == 0:
-            held_out = stretches * width
-        return cls(tokens, starts[trained], held_out, n_tokens, width * len(stretches))
-
-    def batch(
-        self, starts: NDArray[np.int64], context: int, end: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs and targets, (batch, context) each; the first input is the mark of the border."""
-        targets = self.tokens[starts[:, np.newaxis] + np.arange(context)]
-        inputs = np.concatenate([np.full((len(starts), 1), end), targets[:, :-1]], axis=1)
-        return torch.from_numpy(inputs), torch.from_numpy(targets)
-
-
-def _sentence_starts(tokens: NDArray[np.int64], tokenizer: Any) -> NDArray[np.int64]:
-    """Positions behind a border or the end of a sentence; all where there are too few of them."""
-    ends = [
-        token
-        for token in range(len(tokenizer))
-        if token == tokenizer.bos_token_id
-        or tokenizer.decode([token]).rstrip().endswith((".", "!", "?"))
-    ]
-    behind = np.flatnonzero(np.isin(tokens, ends)) + 1
-    # A text without sentences (verse, code, another script) is entered anywhere.
-    return behind if len(behind) >= len(tokens) // 200 else np.arange(1, len(tokens))
-
-
-def architecture_config(
-    architecture: str, vocabulary_size: int, n_layers: int, width: int, context: int
-) -> Any:
-    """Configuration of transformers for a small network; token 0 begins and ends texts."""
-    import transformers
-
-    head_size = 16 if width % 16 == 0 else 8
-    attention = {
-        "hidden_size": width,
-        "intermediate_size": 3 * width,
-        "num_hidden_layers": n_layers,
-        "num_attention_heads": width // head_size,
-        "num_key_value_heads": width // head_size,
-        "head_dim": head_size,
-        "max_position_embeddings": context,
-    }
-    recurrent = {"hidden_size": width, "num_hidden_layers": n_layers, "state_size": 16}
-    options: dict[str, dict[str, Any]] = {
-        "gpt2": {
-            "n_embd": width,
-            "n_layer": n_layers,
-            "n_head": width // head_size,
-            "n_positions": context,
-        },
-        "llama": attention,
-        "qwen3": attention,
-        "mamba": recurrent,
-        "mamba2": {
-            **recurrent,
-            "expand": 2,
-            "head_dim": head_size,
-            "num_heads": 2 * width // head_size,
-            "n_groups": 1,
-            "chunk_size": 16,
-        },
-        "rwkv": {
-            "hidden_size": width,
-            "attention_hidden_size": width,
-            "intermediate_size": 4 * width,
-            "num_hidden_layers": n_layers,
-            "context_length": context,
-        },
-    }
-    return transformers.AutoConfig.for_model(
-        architecture,
-        vocab_size=vocabulary_size,
-        bos_token_id=0,
-        eos_token_id=0,
-        pad_token_id=0,
-        tie_word_embeddings=True,
-        **options[architecture],
-    )
-
-
 def _new_model(
     architecture: str, vocabulary_size: int, sizes: _Sizes, generator: np.random.Generator
 ) -> Any:
@@ -462,7 +324,8 @@ def _new_model(
     logits = 3 * 4 * sizes.batch_size * sizes.context * vocabulary_size
     require_memory(_BYTES_PER_PARAMETER * estimate + logits, "width", "the training")
     with seeded(generator):
-        return transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        auto: Any = transformers.AutoModelForCausalLM
+        return auto.from_config(config, dtype=torch.float32)
 
 
 @contextmanager
@@ -503,7 +366,7 @@ def _train(
                     f"lower the learning rate of {learning_rate:g}"
                 )
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
             optimizer.step()
             if report is not None:
@@ -553,4 +416,6 @@ def _save(model: Any, tokenizer: Any, report: LanguageModelTraining, folder: Pat
             for file in sorted(beside.iterdir(), key=lambda path: path.name == REPORT_FILE):
                 file.replace(folder / file.name)
     except OSError as error:
-        raise OSError(error.errno, f"the model can't be saved ({error.strerror})", str(folder))
+        raise OSError(
+            error.errno, f"the model can't be saved ({error.strerror})", str(folder)
+        ) from None

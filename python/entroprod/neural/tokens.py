@@ -82,16 +82,21 @@ def _encode(tokenizer: Any, text: str, leading_space: bool, n_symbols: int) -> I
             name = tokenizer.convert_ids_to_tokens(token)
             return f"it holds the special token {name!r}, or what the tokenizer reads as it"
     if found and max(found) >= n_symbols:
-        return f"the tokenizer gives token {max(found)}, and the model has tokens 0 .. {n_symbols - 1}"
-    back = decode(tokenizer, found)
-    if back != given:
-        at = next((i for i, (a, b) in enumerate(zip(given, back)) if a != b), min(len(given), len(back)))
-        part = slice(max(0, at - _AROUND), at + _AROUND)
         return (
-            f"the tokenizer doesn't give it back: {given[part]!r} at character {at} becomes "
-            f"{back[part]!r}"
+            f"the tokenizer gives token {max(found)}, and the model has tokens 0 .. {n_symbols - 1}"
         )
-    return np.array(found, dtype=np.int64)
+    back = decode(tokenizer, found)
+    return np.array(found, dtype=np.int64) if back == given else _difference(given, back)
+
+
+def _difference(given: str, back: str) -> str:
+    shorter = min(len(given), len(back))
+    at = next((i for i in range(shorter) if given[i] != back[i]), shorter)
+    part = slice(max(0, at - _AROUND), at + _AROUND)
+    return (
+        f"the tokenizer doesn't give it back: {given[part]!r} at character {at} becomes "
+        f"{back[part]!r}"
+    )
 
 
 def decode(tokenizer: Any, ids: Iterable[int]) -> str:

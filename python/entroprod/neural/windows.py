@@ -57,7 +57,7 @@ class Window:
             raise ValueError(f"window must have a length of at least 2, got {length}")
         if limit is not None and length > limit:
             raise ValueError(
-                f"window has a length of {length:,} positions, and the model reads at most {limit:,}"
+                f"window has length {length:,}, and the model reads at most {limit:,} positions"
             )
         stride = length // 2 if self.stride is None else int(self.stride)
         if stride > length // 2:
