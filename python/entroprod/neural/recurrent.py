@@ -157,7 +157,7 @@ class RecurrentMachine(NeuralMachine):
             size,
             continuous=head is not None,
             # Stands for nothing: the initial memory takes this place.
-            first=FirstInput(fed, {}),
+            first=FirstInput(fed, {"first_step": "initial memory"}),
             device=where,
             batch_tokens=batch_tokens,
             batch_paths=batch_paths,
