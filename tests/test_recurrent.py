@@ -127,7 +127,8 @@ def test_memory_is_all_that_the_future_depends_on(name: str) -> None:
 def test_an_initial_state_is_the_same_in_both_directions_and_part_of_the_hash() -> None:
     cell, output = network(torch.nn.LSTM, num_layers=2)
     generator = torch.Generator().manual_seed(3)
-    states = tuple(torch.randn(2, 5, generator=generator, dtype=torch.float64) for _ in range(2))
+    hidden, memory = (torch.randn(2, 5, generator=generator, dtype=torch.float64) for _ in range(2))
+    states = (hidden, memory)
     model = RecurrentMachine(cell, output, n_symbols=3, initial_state=states)
     initial = list(zip(*states))
 
@@ -142,7 +143,7 @@ def test_an_initial_state_is_the_same_in_both_directions_and_part_of_the_hash() 
     np.testing.assert_array_equal(
         model.memory(np.zeros((1, 0)))[0], torch.cat([part.flatten() for part in states]).numpy()
     )
-    batched = tuple(state[:, None] for state in states)
+    batched = (hidden[:, None], memory[:, None])
     same = RecurrentMachine(cell, output, n_symbols=3, initial_state=batched)
     np.testing.assert_array_equal(same.log_prob(sequences), model.log_prob(sequences))
     hashes = [one.provenance()["parameters_sha256"] for one in (model, same)]
@@ -205,7 +206,13 @@ def both(name: str) -> tuple[ep.LinearGaussian, RecurrentMachine]:
     return linear, RecurrentMachine(cell, output, head=head)
 
 
-LINEAR = ["two states, two outputs"]
+LINEAR = [
+    "two states, two outputs",
+    "six states, six outputs",
+    "six states, one output",
+    "rotation",
+    "spectral radius 0.9999",
+]
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -236,7 +243,8 @@ def test_its_samples_have_the_exact_entropy_production(name: str) -> None:
     for t in range(n_steps):
         state = state @ linear.state_matrix.T + paths[:3, t] @ linear.input_matrix.T
     np.testing.assert_allclose(memory, state, atol=SAME_MACHINE)
-    assert model.memory(np.zeros((2, 0, 2))).tolist() == [[0.0, 0.0]] * 2
+    empty = model.memory(np.zeros((2, 0, linear.n_outputs)))
+    assert empty.tolist() == [[0.0] * linear.n_states] * 2
 
 
 def test_a_gaussian_gru() -> None:
@@ -347,5 +355,5 @@ def test_values_too_large_for_the_density_are_named() -> None:
     _, model = both("two states, two outputs")
     path: npt.NDArray[np.float64] = np.zeros((4, 2))
     path[2] = 1e200
-    with pytest.raises(ep.NumericalError, match="sequence 0 .* position 2: .* too small"):
+    with pytest.raises(ep.NumericalError, match=r"sequence 0 .* position 2: .* too small"):
         model.log_prob(path)
