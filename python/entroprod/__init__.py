@@ -16,6 +16,7 @@ from entroprod.gradient import (
     entropy_production_rate_gradient,
 )
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.machine import FunctionMachine, Machine
 from entroprod.production import (
     EntropyProduction,
     entropy_production,
@@ -23,6 +24,14 @@ from entroprod.production import (
     entropy_production_rate,
 )
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
+from entroprod.reversals import (
+    BlockReversal,
+    Irreversible,
+    Permutation,
+    Plan,
+    Reversal,
+    TokenReversal,
+)
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
@@ -30,8 +39,10 @@ from entroprod.structured import DiagonalSSM
 from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import (
     MonteCarlo,
+    Skipped,
     StochasticEntropyProduction,
     monte_carlo,
+    score_reversals,
     stochastic_entropy_production,
 )
 from entroprod.verification import Verification, verify
@@ -39,18 +50,27 @@ from entroprod.verification import Verification, verify
 __version__ = _version("entroprod")
 
 __all__ = [
+    "BlockReversal",
     "DiagonalSSM",
     "EntropyProduction",
     "EntropyProductionGradient",
     "EntropyProductionRateGradient",
+    "FunctionMachine",
+    "Irreversible",
     "LinearGaussian",
+    "Machine",
     "MonteCarlo",
     "NumericalError",
+    "Permutation",
+    "Plan",
+    "Reversal",
     "SeriesEntropyProduction",
     "SigmaLaw",
+    "Skipped",
     "StateSpace",
     "StochasticEntropyProduction",
     "TimeVaryingLinearGaussian",
+    "TokenReversal",
     "Verification",
     "entropy_production",
     "entropy_production_curve",
@@ -66,6 +86,7 @@ __all__ = [
     "monte_carlo",
     "reversal_norm_squared",
     "s4d_legs",
+    "score_reversals",
     "series_entropy_production",
     "sigma_law",
     "sigma_variance_rate",

@@ -12,7 +12,7 @@ from entroprod import _core
 from entroprod.arrays import FloatArray, require_memory
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
-from entroprod.time_varying import Machine, TimeVaryingLinearGaussian
+from entroprod.time_varying import GaussianMachine, TimeVaryingLinearGaussian
 
 IntArray: TypeAlias = NDArray[np.int32]
 
@@ -38,8 +38,8 @@ class Decomposition:
 class Pair:
     """A machine and the one that reads its sequences backwards."""
 
-    forward: Machine
-    backward: Machine
+    forward: GaussianMachine
+    backward: GaussianMachine
 
     def total(self, n_steps: int, precision: str) -> tuple[float, float, bool]:
         """Nats, their estimated rounding error, and whether they come from extended precision."""
@@ -122,13 +122,13 @@ class Pair:
         )
 
 
-def _of_core(machine: Machine) -> _core.LinearGaussian | _core._Parameters:
+def _of_core(machine: GaussianMachine) -> _core.LinearGaussian | _core._Parameters:
     if isinstance(machine, TimeVaryingLinearGaussian):
         return (*machine._matrices(), machine.initial_mean)
     return machine._kernel
 
 
-def _radius(machine: Machine, name: str) -> str:
+def _radius(machine: GaussianMachine, name: str) -> str:
     if isinstance(machine, TimeVaryingLinearGaussian):
         return "changes in time"
     return f"has spectral radius {getattr(machine, name):.6g}"

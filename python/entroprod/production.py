@@ -13,7 +13,7 @@ from entroprod.errors import NumericalError
 from entroprod.frames import as_frame
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.time_varying import (
-    Machine,
+    GaussianMachine,
     backward_machine,
     require_length,
     require_machine,
@@ -160,10 +160,10 @@ class EntropyProduction:
 
 
 def entropy_production(
-    machine: Machine,
+    machine: GaussianMachine,
     n_steps: int,
     *,
-    backward: Machine | None = None,
+    backward: GaussianMachine | None = None,
     decomposition: bool = True,
     precision: Precision = "auto",
 ) -> EntropyProduction:

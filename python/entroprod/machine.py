@@ -1,0 +1,329 @@
+"""The protocol of autoregressive machines, and how sequences are handed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from entroprod.arrays import (
+    FloatArray,
+    RandomSource,
+    as_count,
+    as_float_array,
+    as_generator,
+    read_array,
+)
+from entroprod.errors import NumericalError
+
+AnyArray: TypeAlias = NDArray[Any]
+
+# Steps that a machine is given at once, unless it takes all lengths together.
+_BATCH = 2**17
+
+
+@runtime_checkable
+class Machine(Protocol):
+    """An autoregressive machine: what every function for general machines asks for.
+
+    Symbols are integers from 0, values are real vectors; one attribute tells which:
+
+    - ``n_symbols``: sequences are (N, T) integer arrays with entries below it;
+    - ``n_outputs``: sequences are (N, T, m) arrays of real numbers, m = n_outputs.
+
+    Where a machine has neither, integers are taken for symbols and real numbers for values.
+
+    Further methods are used where a machine has them:
+
+    - ``log_prob_ragged(sequences)``: a list of sequences of different lengths to a list of (T_i,)
+      arrays. Without it sequences are grouped by length.
+    - ``sample_with_log_prob(n_steps, n_paths, rng=...)``: sequences with their ``log_prob``, which
+      sampling computes anyway.
+    - ``memory(sequences)``: (N, d), the memory after reading (N, T) sequences, T >= 0. With it
+      exact enumeration tells compression loss from model mismatch.
+    - ``provenance()``: a dict of what a result should record of the machine.
+    """
+
+    def log_prob(self, sequences: Any) -> AnyArray:
+        """(N, T) nats per step, ln p(y_t | y_1 .. y_{t-1}), of N sequences of one length."""
+
+    def sample(self, n_steps: int, n_paths: int = 1, *, rng: RandomSource = None) -> AnyArray:
+        """Draw N sequences of T steps."""
+
+
+LogProb: TypeAlias = Callable[[AnyArray], ArrayLike]
+
+
+@dataclass(frozen=True)
+class FunctionMachine:
+    """A machine made of functions.
+
+    Parameters
+    ----------
+    function : callable
+        (N, T) symbols or (N, T, m) values to (N, T) nats per step, ln p(y_t | y_1 .. y_{t-1}).
+    sampler : callable, optional
+        sampler(n_steps, n_paths, generator) draws N sequences of T steps.
+    n_symbols, n_outputs : int
+        Exactly one of them: how many symbols there are, or how many components a value has.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument.
+
+    Examples
+    --------
+    A die that repeats itself with probability 1/2 and else rolls anew:
+
+    >>> import numpy as np
+    >>> import entroprod as ep
+    >>> def log_prob(sequences):
+    ...     first = np.full((len(sequences), 1), -np.log(6))
+    ...     same = sequences[:, 1:] == sequences[:, :-1]
+    ...     return np.hstack([first, np.log(np.where(same, 7, 1) / 12)])
+    >>> die = ep.FunctionMachine(log_prob, n_symbols=6)
+    >>> ep.stochastic_entropy_production(die, [[0, 0, 3, 5], [1, 2, 2, 1]]).sigma
+    array([0., 0.])
+    """
+
+    function: LogProb
+    sampler: Callable[[int, int, np.random.Generator], ArrayLike] | None = None
+    n_symbols: int | None = None
+    n_outputs: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("function", "sampler"):
+            given = getattr(self, name)
+            if not (callable(given) or (name == "sampler" and given is None)):
+                raise TypeError(f"{name} must be callable, got {given!r}")
+        if (self.n_symbols is None) == (self.n_outputs is None):
+            raise ValueError("exactly one of n_symbols and n_outputs must be given")
+        for name in ("n_symbols", "n_outputs"):
+            if getattr(self, name) is not None:
+                as_count(getattr(self, name), name)
+
+    def log_prob(self, sequences: ArrayLike) -> AnyArray:
+        """(N, T) nats per step, as the function gives them."""
+        return np.asarray(self.function(np.asarray(sequences)))
+
+    def sample(self, n_steps: int, n_paths: int = 1, *, rng: RandomSource = None) -> AnyArray:
+        """Draw N sequences of T steps.
+
+        Raises
+        ------
+        TypeError
+            No sampler was given.
+        """
+        if self.sampler is None:
+            raise TypeError("this FunctionMachine can't sample: it was made without a sampler")
+        steps, paths = as_count(n_steps, "n_steps"), as_count(n_paths, "n_paths")
+        return np.asarray(self.sampler(steps, paths, as_generator(rng)))
+
+
+def as_machine(value: Any, name: str) -> Any:
+    """A machine, from a machine or a function that gives log-probabilities."""
+    if callable(getattr(value, "log_prob", None)):
+        if isinstance(value, type):
+            raise TypeError(f"{name} must be a machine, got the class {value.__name__}: make one")
+        return value
+    if callable(value) and not isinstance(value, type):
+        return _Scorer(value)
+    raise TypeError(
+        f"{name} must have a method log_prob, or be a function of sequences that returns "
+        f"log-probabilities; got {type(value).__name__}"
+    )
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """A bare function in the place of a machine."""
+
+    log_prob: LogProb
+
+
+def require_sampler(machine: Any, name: str) -> None:
+    """Refuse a machine that can't draw sequences."""
+    if not callable(getattr(machine, "sample", None)):
+        raise TypeError(
+            f"{name} must have a method sample(n_steps, n_paths, rng=...); "
+            "FunctionMachine(function, sampler, ...) gives it one"
+        )
+
+
+class Block(NamedTuple):
+    """Sequences of one length.
+
+    ``paths`` are (n, T) int64 symbols or (n, T, m) float64 values; ``places``, (n,), are theirs
+    among the given sequences, and ``label`` what was done to them, for errors.
+    """
+
+    paths: AnyArray
+    places: NDArray[np.int64]
+    label: str = ""
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps T."""
+        return int(self.paths.shape[1])
+
+    def name_of(self, row: int) -> str:
+        """What a row is called in errors."""
+        return f"sequences[{self.places[row]}]{self.label}"
+
+
+def read_sequences(machine: Any, sequences: Any, name: str = "sequences") -> list[Block]:
+    """Validated sequences, by length.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the sequence and the step.
+    """
+    n_symbols = getattr(machine, "n_symbols", None)
+    n_outputs = getattr(machine, "n_outputs", None)
+    depth, leaf = _look_inside(sequences)
+    discrete = n_symbols is not None
+    if n_symbols is None and n_outputs is None:
+        discrete = np.asarray(leaf).dtype.kind in "iu"
+
+    def read(one: Any, where: str, ndim: int) -> AnyArray:
+        array = read_array(one, where)
+        if discrete:
+            return _as_symbols(array, where, n_symbols, ndim)
+        return _as_values(array, where, n_outputs, ndim)
+
+    alone = 1 if discrete else 2
+    if depth == alone:
+        return [Block(read(sequences, name, alone)[np.newaxis], np.zeros(1, np.int64))]
+    if depth != alone + 1:
+        wanted = "(N, T) or (T,)" if discrete else "(N, T, m) or (T, m)"
+        raise ValueError(f"{name} must have shape {wanted}, got {depth} dimension(s)")
+    if len(sequences) == 0:
+        raise ValueError(f"{name} must not be empty")
+    if not isinstance(sequences, (list, tuple)):
+        return [Block(read(sequences, name, alone + 1), np.arange(len(sequences)))]
+    return by_length([read(one, f"{name}[{i}]", alone) for i, one in enumerate(sequences)])
+
+
+def by_length(sequences: Sequence[AnyArray], label: str = "") -> list[Block]:
+    """Put sequences of one length together."""
+    members: dict[tuple[int, ...], list[int]] = {}
+    for i, sequence in enumerate(sequences):
+        members.setdefault(sequence.shape, []).append(i)
+    return [
+        Block(np.stack([sequences[i] for i in index]), np.array(index), label)
+        for index in members.values()
+    ]
+
+
+def _look_inside(value: Any) -> tuple[int, Any]:
+    """Number of dimensions of an array or of nested lists, and the first number in it."""
+    depth = 0
+    while isinstance(value, (list, tuple)):
+        depth += 1
+        if not value:
+            return depth, 0
+        value = value[0]
+    array = value if isinstance(value, np.ndarray) else read_array(value, "sequences")
+    first = array.reshape(-1)[0] if array.size else array.dtype.type(0)
+    return depth + array.ndim, first
+
+
+def _as_symbols(array: AnyArray, name: str, n_symbols: int | None, ndim: int) -> AnyArray:
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold symbols, which are integers; got dtype {array.dtype}")
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
+    if array.min() < 0 or (n_symbols is not None and array.max() >= n_symbols):
+        wrong = array < 0 if n_symbols is None else (array < 0) | (array >= n_symbols)
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        most = "" if n_symbols is None else f" and below n_symbols = {n_symbols}"
+        which = name if ndim == 1 else f"{name}[{at[0]}]"
+        raise ValueError(
+            f"{which} must hold symbols from 0{most}; got {array[at]} at step {at[-1] + 1}"
+        )
+    return array.astype(np.int64)
+
+
+def _as_values(array: AnyArray, name: str, n_outputs: int | None, ndim: int) -> AnyArray:
+    values = as_float_array(array, name, ndim, missing=True)
+    if n_outputs is not None and values.shape[-1] != n_outputs:
+        wanted = "(T, m)" if ndim == 2 else "(N, T, m)"
+        raise ValueError(f"{name} must have shape {wanted}, m = {n_outputs}; got {values.shape}")
+    return values
+
+
+def log_probs(machine: Any, blocks: Sequence[Block], name: str) -> list[FloatArray]:
+    """Nats per step of every block, (n, T) each, checked; ``name`` is the machine's in errors.
+
+    A machine that takes sequences of different lengths together gets all of them at once.
+    """
+    ragged = getattr(machine, "log_prob_ragged", None)
+    if callable(ragged):
+        return _log_probs_ragged(ragged, blocks, f"{name}.log_prob_ragged")
+    results = []
+    for block in blocks:
+        rows = np.empty(block.paths.shape[:2])
+        size = max(1, _BATCH // block.n_steps)
+        for start in range(0, len(rows), size):
+            batch = block.paths[start : start + size]
+            values = np.asarray(machine.log_prob(batch))
+            _require_shape(values, batch.shape[:2], f"{name}.log_prob")
+            rows[start : start + size] = values
+        results.append(_require_probabilities(rows, block, name))
+    return results
+
+
+def _log_probs_ragged(
+    function: Callable[[list[AnyArray]], Sequence[ArrayLike]], blocks: Sequence[Block], name: str
+) -> list[FloatArray]:
+    sequences = [path for block in blocks for path in block.paths]
+    given = [np.asarray(row) for row in function(sequences)] if sequences else []
+    if len(given) != len(sequences):
+        raise ValueError(
+            f"{name} must return an array for each of {len(sequences)} sequences, got {len(given)}"
+        )
+    for row, sequence in zip(given, sequences):
+        _require_shape(row, sequence.shape[:1], name)
+    results, start = [], 0
+    for block in blocks:
+        rows = given[start : start + len(block.paths)]
+        values = np.array(rows, np.float64).reshape(block.paths.shape[:2])
+        results.append(_require_probabilities(values, block, name))
+        start += len(block.paths)
+    return results
+
+
+def _require_shape(values: AnyArray, shape: tuple[int, ...], name: str) -> None:
+    if values.shape != shape:
+        raise ValueError(f"{name} must return nats per step in shape {shape}, got {values.shape}")
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must return real numbers, got dtype {values.dtype}")
+
+
+def _require_probabilities(rows: FloatArray, block: Block, name: str) -> FloatArray:
+    """Refuse NaN and positive infinity, which no logarithm of a probability is."""
+    # Both survive the sum; -inf, a probability of 0, is fine.
+    with np.errstate(invalid="ignore"):
+        if rows.sum() < np.inf:
+            return rows
+    wrong = np.isnan(rows) | np.isposinf(rows)
+    if wrong.any():
+        row, step = (int(i) for i in np.argwhere(wrong)[0])
+        raise NumericalError(
+            f"{name} gives a log-probability of {rows[row, step]} at step {step + 1} of "
+            f"{block.name_of(row)}"
+        )
+    return rows
+
+
+def provenance(machine: Any) -> dict[str, Any]:
+    """What a machine tells of itself, for results to record."""
+    told = getattr(machine, "provenance", None)
+    return dict(told()) if callable(told) else {"machine": type(machine).__name__}
