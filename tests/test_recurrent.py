@@ -130,7 +130,7 @@ def test_an_initial_state_is_the_same_in_both_directions_and_part_of_the_hash() 
     hidden, memory = (torch.randn(2, 5, generator=generator, dtype=torch.float64) for _ in range(2))
     states = (hidden, memory)
     model = RecurrentMachine(cell, output, n_symbols=3, initial_state=states)
-    initial = list(zip(*states))
+    initial: list[tuple[torch.Tensor, ...]] = list(zip(*states))
 
     def logits_after(prefix: oracle.IntArray) -> oracle.FloatArray:
         top = oracle.recurrent_states(cell, one_hot, prefix, initial)[-1][0]
@@ -223,6 +223,8 @@ def test_a_linear_cell_is_a_linear_gaussian_machine(name: str) -> None:
     sigma = model.log_prob(paths).sum(1) - model.log_prob(paths[:, ::-1]).sum(1)
     wanted = ep.stochastic_entropy_production(linear, paths).sigma
     np.testing.assert_allclose(sigma, wanted, atol=SAME_MACHINE)
+    result = ep.stochastic_entropy_production(model, paths)
+    np.testing.assert_allclose(result.sigma, wanted, atol=SAME_MACHINE)
     ragged = model.log_prob_ragged([path[: 1 + index] for index, path in enumerate(paths)])
     for index, values in enumerate(ragged):
         wanted = linear.log_prob(paths[index, : 1 + index])

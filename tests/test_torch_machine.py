@@ -85,6 +85,24 @@ def test_probabilities_and_fluctuation_theorem(
         assert np.exp(forward) @ sigma >= -DOUBLE
 
 
+def test_the_library_s_functions_take_it() -> None:
+    model = machine(2)
+    sequences = oracle.all_sequences(2, 4)
+    for reversal, reordered in (
+        (ep.TokenReversal(), sequences[:, ::-1]),
+        (ep.BlockReversal(length=2), blocks_reversed(sequences, 2)),
+    ):
+        result = ep.stochastic_entropy_production(model, sequences, reversal=reversal)
+        sigma = (model.log_prob(sequences) - model.log_prob(reordered)).sum(1)
+        np.testing.assert_allclose(result.sigma, sigma, atol=DOUBLE)
+        assert result.provenance["module"] == "CausalAttention"
+        mean = np.exp(model.log_prob(sequences).sum(1)) @ sigma
+        sampled = ep.monte_carlo(model, 4, 4000, reversal=reversal, rng=0)
+        assert abs(sampled.mean - mean) < SIGMAS * sampled.standard_error
+        error = SIGMAS * sampled.fluctuation_standard_error
+        assert abs(sampled.fluctuation_mean - 1.0) < error
+
+
 def test_the_first_symbol_may_have_a_distribution_of_its_own() -> None:
     model = machine(first_token=None, first_logits=first_logits(), temperature=2.0)
     network = attention().eval()
