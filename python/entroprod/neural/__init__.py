@@ -16,6 +16,7 @@ except ImportError as error:
 
 from entroprod.neural.gradient import entropy_production, entropy_production_rate
 from entroprod.neural.heads import GaussianHead
+from entroprod.neural.recurrent import Cell, RecurrentMachine
 from entroprod.neural.torch_machine import TorchMachine
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ _LANGUAGE_MODELS = {
 }
 
 __all__ = [
+    "Cell",
     "EncodedTexts",
     "GaussianHead",
     "HuggingFaceMachine",
     "LanguageModelTraining",
+    "RecurrentMachine",
     "SelfTest",
     "TorchMachine",
     "Window",

@@ -265,7 +265,7 @@ def _scaled(value: float, log_scale: float) -> float:
 def _warnings(effective: float, share: float, counts: _Counts) -> tuple[str, ...]:
     texts: list[str] = []
     n_paths = counts.n_drawn - counts.n_skipped
-    if effective < _FEW_EFFECTIVE_PATHS or share > _DOMINANT_SHARE:
+    if 0.0 < effective < _FEW_EFFECTIVE_PATHS or (effective and share > _DOMINANT_SHARE):
         texts.append(
             f"E[e^-sigma] is dominated by few paths: {effective:.1f} effective of {n_paths}, the "
             f"heaviest makes up {100.0 * share:.1f} % of the sum; its standard error can't be "
