@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import torch
@@ -20,12 +21,11 @@ _PROBE_PATHS, _PROBE_STEPS = 2, 6
 # Sizes of hidden states, relative to natural ones, at which an output layer must be the model's: a
 # cap or a curve that is flat for small logits shows for large ones.
 _SCALES = (1.0, 8.0, 64.0)
-# The same layer on the same rows, up to what another order of operations rounds.
+# The same rows in another order of operations: relative to the largest number.
 _SAME_IN_EPSILONS = 64.0
-# Relative influence of later tokens beyond which a model isn't causal, and relative difference
-# beyond which a cache isn't trusted; far above rounding, far below what a fault would do.
-_INFLUENCE = {torch.float16: 0.05, torch.bfloat16: 0.2}
-_SMALL_INFLUENCE = 1e-3
+_NEVER_MORE = 0.2
+# A cache goes through other kernels; a fault in it changes rows altogether.
+_CACHED = 1e-3
 _CACHES = ("cache", "past_key_values", "cache_params", "state")
 _LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length")
 
@@ -47,6 +47,8 @@ class CausalLM:
     cache : str or None
         Name under which the body takes and returns what it remembers; None if it can't be trusted
         to.
+    n_at_once : int
+        Fewest tokens that can be read on top of a cache.
     """
 
     model: Any
@@ -55,6 +57,13 @@ class CausalLM:
     layer: Layer | None
     transform: Layer | None
     cache: str | None
+    n_at_once: int = 1
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the embeddings."""
+        dtype: torch.dtype = self.model.get_input_embeddings().weight.dtype
+        return dtype
 
     def rows(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Rows (B, L, d) of ids (B, L), padded on the right where ``mask`` (B, L) is 0."""
@@ -135,8 +144,7 @@ def _require_causal(model: CausalLM, ids: torch.Tensor, logits: torch.Tensor) ->
     before = logits[:, :-1].float()
     influence = (model.rows(changed)[:, :-1].float() - before).abs().max().item()
     spread = (before - before.mean(-1, keepdim=True)).abs().max().item()
-    allowed = _INFLUENCE.get(logits.dtype, _SMALL_INFLUENCE)
-    if influence > allowed * spread:
+    if influence > _rounding(logits.dtype) * spread:
         raise ValueError(
             f"{type(model.model).__name__} is not a causal language model: a later token changes "
             f"the logits before it, by up to {influence:.3g}"
@@ -188,9 +196,13 @@ def _agree(
         return False
     if transform is not None:
         made = transform(made.clone())
-    tolerance = _SAME_IN_EPSILONS * torch.finfo(_coarser(logits, made)).eps
+    tolerance = _rounding(_coarser(logits, made))
     difference = (made.float() - logits.float()).abs().max().item()
     return difference <= tolerance * max(logits.float().abs().max().item(), 1e-30)
+
+
+def _rounding(dtype: torch.dtype) -> float:
+    return min(_NEVER_MORE, _SAME_IN_EPSILONS * torch.finfo(dtype).eps)
 
 
 def _dtype_of(layer: Layer, rows: torch.Tensor) -> torch.dtype:
@@ -232,27 +244,28 @@ def _number(config: Any, name: str) -> float | None:
 
 
 def _with_cache(model: CausalLM, ids: torch.Tensor) -> CausalLM:
-    """The model with the name of its cache, if stepping through ids gives the rows of all at once.
+    """The model with its cache, if stepping through ids gives the rows of all of them at once.
 
-    Some models have none, and some of those written elsewhere have one that is wrong.
+    Some models have none. That of RWKV mixes up paths where one token at a time is read of several,
+    and not where two are.
     """
-    wanted = model.rows(ids)
-    out = model.body(input_ids=ids[:, :1], use_cache=True)
+    wanted = model.rows(ids).float()
+    allowed = max(_CACHED, _rounding(model.dtype)) * wanted.abs().max().item()
     for name in _CACHES:
-        if getattr(out, name, None) is None or not _takes(model.body, name):
+        if not _takes(model.body, name):
             continue
-        cached = CausalLM(
-            model.model, model.n_symbols, model.body, model.layer, model.transform, name
-        )
-        rows, cache = cached.read(ids[:, :1])
-        steps = [rows]
-        for t in range(1, ids.shape[1]):
-            rows, cache = cached.read(ids[:, t : t + 1], cache)
-            steps.append(rows)
-        difference = (torch.stack(steps, 1).float() - wanted.float()).abs().max().item()
-        allowed = _INFLUENCE.get(wanted.dtype, _SMALL_INFLUENCE)
-        if difference <= allowed * wanted.float().abs().max().item():
-            return cached
+        if getattr(model.body(input_ids=ids, use_cache=True), name, None) is None:
+            continue
+        for n_at_once in (1, 2):
+            cached = replace(model, cache=name, n_at_once=n_at_once)
+            stepper = CachedStepper(cached, 0, None)
+            rows, state = stepper.begin(ids[:, 0])
+            steps = [rows]
+            for t in range(1, ids.shape[1]):
+                rows, state = stepper.step(state, ids[:, t])
+                steps.append(rows)
+            if (torch.stack(steps, 1).float() - wanted).abs().max().item() <= allowed:
+                return cached
     return model
 
 
@@ -265,38 +278,57 @@ def _takes(module: Any, name: str) -> bool:
 
 @dataclass
 class ReadSoFar:
-    """What was read: symbols (N,) one after the other, where the window begins, and the cache."""
+    """What was read in this window: symbols (N,) of each step, and caches after the last of them.
+
+    ``start`` is the step with which the window begins; ``caches`` come with the number of symbols
+    after which they were taken.
+    """
 
     symbols: list[torch.Tensor]
     start: int
-    cache: Any
+    caches: list[tuple[int, Any]]
 
 
 class CachedStepper:
-    """The model a token at a time, on its cache; a new window is read whole."""
+    """A model a token at a time, on its cache; a new window is read whole."""
 
-    def __init__(
-        self, lm: CausalLM, first: int, window: ResolvedWindow | None, device: torch.device
-    ) -> None:
+    def __init__(self, lm: CausalLM, first: int, window: ResolvedWindow | None) -> None:
         self._lm = lm
         self._first = first
         self._window = window
-        self._device = device
 
     def start(self, n_paths: int) -> tuple[torch.Tensor, ReadSoFar]:
         """Rows (N, d) after the fixed first token."""
-        first = torch.full((n_paths,), self._first, device=self._device)
-        rows, cache = self._lm.read(first[:, None])
-        return rows, ReadSoFar([first], 0, cache)
+        device = next(self._lm.model.parameters()).device
+        return self.begin(torch.full((n_paths,), self._first, device=device))
+
+    def begin(self, first: torch.Tensor) -> tuple[torch.Tensor, ReadSoFar]:
+        """Rows (N, d) after first tokens (N,)."""
+        return self._read_on(ReadSoFar([first], 0, []))
 
     def step(self, state: ReadSoFar, symbols: torch.Tensor) -> tuple[torch.Tensor, ReadSoFar]:
         """Rows (N, d) after one more symbol of each path, (N,)."""
         state.symbols.append(symbols)
-        start = 0 if self._window is None else self._window.start(len(state.symbols) - 1)
-        if start == state.start and self._lm.cache is not None:
-            rows, state.cache = self._lm.read(symbols[:, None], state.cache)
-            return rows, state
-        read = [state.symbols[0], *state.symbols[1 + start :]]
-        rows, state.cache = self._lm.read(torch.stack(read, 1))
-        state.start = start
+        n_before = len(state.symbols) - 1 + state.start
+        start = 0 if self._window is None else self._window.start(n_before)
+        if start > state.start:
+            kept = state.symbols[1 + start - state.start :]
+            state = ReadSoFar([state.symbols[0], *kept], start, [])
+        return self._read_on(state)
+
+    def _read_on(self, state: ReadSoFar) -> tuple[torch.Tensor, ReadSoFar]:
+        n_symbols = len(state.symbols)
+        most = n_symbols - self._lm.n_at_once
+        n_read, cache = next(
+            (pair for pair in reversed(state.caches) if pair[0] <= most), (0, None)
+        )
+        ids = torch.stack(state.symbols[n_read:], 1)
+        if ids.shape[1] < self._lm.n_at_once:
+            return self._lm.rows(ids)[:, -1], state
+        if self._lm.n_at_once > 1:
+            # It is written to, and needed again.
+            cache = copy.deepcopy(cache)
+        rows, cache = self._lm.read(ids, cache)
+        if cache is not None:
+            state.caches = [*state.caches, (n_symbols, cache)][-self._lm.n_at_once :]
         return rows, state

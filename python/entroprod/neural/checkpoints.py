@@ -40,6 +40,7 @@ class Source:
     sha256: str | None
 
     def weights_sha256(self) -> str:
+        """SHA-256 of the weights: of the files, or of a model as it is now."""
         return parameter_hash(self.model) if self.sha256 is None else self.sha256
 
 
@@ -51,6 +52,13 @@ def from_files(
     attention: str | None,
     trust_remote_code: bool,
 ) -> Source:
+    """A model from a folder or the hub, in float32 unless told otherwise, on a GPU if there is one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, or what is wrong with the files.
+    """
     if not isinstance(model, (str, os.PathLike)):
         raise TypeError(
             f"model must be a folder, a name on the Hugging Face hub or a model of transformers, "
@@ -77,6 +85,7 @@ def from_model(
     attention: str | None,
     trust_remote_code: bool,
 ) -> Source:
+    """A model that was handed over, moved only where that was asked for."""
     for name, value in (("attention", attention), ("trust_remote_code", trust_remote_code or None)):
         if value is not None:
             raise ValueError(f"{name} has no effect on a model that was handed over")
@@ -85,6 +94,7 @@ def from_model(
 
 
 def is_model(value: Any) -> bool:
+    """Whether it is a model of transformers, and no name of one."""
     import transformers
 
     return isinstance(value, transformers.PreTrainedModel)

@@ -182,6 +182,21 @@ class HuggingFaceMachine(NeuralMachine):
             _warn_of_noise(self._dtype)
 
     @property
+    def model(self) -> Any:
+        """The model of transformers."""
+        return self._lm.model
+
+    @property
+    def runs_body_and_layer_apart(self) -> bool:
+        """Whether logits are made of a few rows at a time, instead of a whole batch."""
+        return self._lm.layer is not None
+
+    @property
+    def has_cache(self) -> bool:
+        """Whether sampling goes on from a cache, instead of reading the whole text at each step."""
+        return self._lm.cache is not None
+
+    @property
     def tokenizer(self) -> Any:
         """The tokenizer, or None."""
         return self._tokenizer
@@ -368,7 +383,7 @@ class HuggingFaceMachine(NeuralMachine):
         return self._lm.rows(inputs, (positions < lengths[:, None]).long())
 
     def _stepper(self) -> CachedStepper:
-        return CachedStepper(self._lm, self._first_id, self._window, self._device)
+        return CachedStepper(self._lm, self._first_id, self._window)
 
     def _score(self, sequences: list[NDArray[Any]], report: Report | None) -> list[FloatArray]:
         requests: list[Request] = []
