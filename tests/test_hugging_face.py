@@ -241,7 +241,7 @@ class TestOutputLayers:
         self._require_plain_scores(machine)
 
     def test_unknown_transform_takes_all_logits(self) -> None:
-        class Shifted(transformers.GPT2LMHeadModel):
+        class Shifted(transformers.GPT2LMHeadModel):  # type: ignore[no-untyped-call]
             def forward(self, *args: Any, **more: Any) -> Any:
                 out = super().forward(*args, **more)
                 out.logits = torch.sin(out.logits) * 3

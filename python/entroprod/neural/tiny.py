@@ -175,6 +175,9 @@ def train_language_model(
 
     Notes
     -----
+    Of the recurrent networks mamba2 and rwkv train about as fast as the others. Mamba doesn't
+    without its CUDA kernels: the time of a step grows as the square of ``context``.
+
     The folder is what ``AutoModelForCausalLM`` and ``AutoTokenizer`` of transformers load, without
     a network. It is written as a whole after the training; that it can be is found out before.
 
@@ -199,6 +202,8 @@ def train_language_model(
         as_count(batch_size, "batch_size"),
         as_count(n_steps, "n_steps"),
     )
+    if architecture == "rwkv" and sizes.n_layers < 2:
+        raise ValueError("n_layers must be at least 2 for rwkv, whose first weights need them")
     rate = as_positive(learning_rate, "learning_rate")
     pieces = as_texts(texts)
     wanted = as_count(vocabulary_size, "vocabulary_size")
