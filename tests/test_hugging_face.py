@@ -140,6 +140,10 @@ class TestSampling:
         paths, log_prob = machine.sample_with_log_prob(12, 5, rng=3)
         np.testing.assert_allclose(log_prob, machine.log_prob(paths), atol=FLOAT32)
 
+    def test_of_few_symbols(self, three_symbols: HuggingFaceMachine) -> None:
+        paths, log_prob = three_symbols.sample_with_log_prob(6, 40, rng=3)
+        np.testing.assert_allclose(log_prob, three_symbols.log_prob(paths), atol=FLOAT32)
+
     def test_paths_do_not_depend_on_the_batch(self, folders: dict[str, Path]) -> None:
         for architecture in ("gpt2", "mamba2"):
             whole = HuggingFaceMachine(folders[architecture])
@@ -259,6 +263,68 @@ class TestOutputLayers:
         model = machine.model.eval()
         wanted = plain_scores(model, ids, contexts_of(ids, 1))
         np.testing.assert_allclose(machine.log_prob(ids), wanted, atol=FLOAT32)
+
+
+_OTHERS: dict[str, dict[str, Any]] = {
+    "bloom": {},
+    "deepseek_v3": {
+        "n_routed_experts": 4,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 16,
+        "n_group": 1,
+        "topk_group": 1,
+        "q_lora_rank": 16,
+        "kv_lora_rank": 16,
+        "qk_rope_head_dim": 4,
+        "qk_nope_head_dim": 4,
+        "v_head_dim": 8,
+        "num_key_value_heads": 4,
+    },
+    "falcon_mamba": {"state_size": 4},
+    "gpt_neox": {},
+    "gpt_oss": {
+        "num_local_experts": 4,
+        "num_experts_per_tok": 2,
+        "sliding_window": 4,
+        "head_dim": 8,
+    },
+    "jamba": {
+        "mamba_d_state": 4,
+        "mamba_dt_rank": 4,
+        "num_experts": 2,
+        "num_experts_per_tok": 1,
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+    },
+    "mistral": {"sliding_window": 4},
+    "opt": {},
+    "recurrent_gemma": {"lru_width": 32, "attention_window_size": 8, "head_dim": 8},
+}
+
+
+class TestOtherArchitectures:
+    """Caches, states, masks, routing and position codes of many kinds."""
+
+    @pytest.mark.parametrize("kind", _OTHERS)
+    def test_scores_and_samples(self, kind: str) -> None:
+        usual = {
+            "vocab_size": 40,
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 64,
+            "pad_token_id": 0,
+        }
+        config = transformers.AutoConfig.for_model(kind, **{**usual, **_OTHERS[kind]})
+        machine = HuggingFaceMachine(model_of(config), first_token=1)
+        sequences = [np.array([4, 39, 7, 7, 0, 12, 3, 3, 9, 21, 30]), np.array([5, 6, 1])]
+        for sequence, found in zip(sequences, machine.log_prob_ragged(sequences)):
+            wanted = plain_scores(machine.model, sequence, contexts_of(sequence, 1))
+            np.testing.assert_allclose(found, wanted, atol=FLOAT32)
+        paths, log_prob = machine.sample_with_log_prob(9, 4, rng=0)
+        np.testing.assert_allclose(log_prob, machine.log_prob(paths), atol=FLOAT32)
 
 
 class TestFirstToken:

@@ -17,7 +17,7 @@ from entroprod.neural.windows import ResolvedWindow
 Hidden: TypeAlias = torch.Tensor
 
 # The sequences that a model is tried on.
-_PROBE_PATHS, _PROBE_STEPS = 2, 6
+_PROBE_PATHS, _PROBE_STEPS = 3, 6
 # Sizes of hidden states, relative to natural ones, at which an output layer must be the model's: a
 # cap or a curve that is flat for small logits shows for large ones.
 _SCALES = (1.0, 8.0, 64.0)
@@ -91,20 +91,34 @@ class CausalLM:
 
 
 def examine(model: Any, limit: int | None) -> CausalLM:
-    """Try a model on two short sequences; runs in the modes that the caller has set.
+    """Try a model on a few short sequences; runs in the modes that the caller has set.
 
     Raises
     ------
     ValueError
-        If the model isn't causal, or puts out something else than logits.
+        If the model fails, isn't causal, or puts out something else than logits.
     NumericalError
         If its logits aren't numbers.
     """
+    try:
+        return _examined(model, limit)
+    except torch.OutOfMemoryError:
+        raise
+    except (IndexError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{type(model).__name__} fails on a short sequence: its weights and its configuration "
+            f"don't fit together: {reason}"
+        ) from None
+
+
+def _examined(model: Any, limit: int | None) -> CausalLM:
     device = next(model.parameters()).device
     n_steps = _PROBE_STEPS if limit is None else min(_PROBE_STEPS, limit)
     n_known = int(model.get_input_embeddings().weight.shape[0])
-    ids = torch.arange(_PROBE_PATHS * n_steps).reshape(_PROBE_PATHS, n_steps) * 7 % n_known
-    ids = ids.to(device)
+    # Different paths, of however few symbols: what mixes them up must show.
+    path = torch.arange(_PROBE_PATHS)[:, None]
+    ids = ((path + 1) * torch.arange(n_steps) + path).remainder(n_known).to(device)
     whole = CausalLM(model, 0, model, None, None, None)
     logits = whole.rows(ids)
     if logits.ndim != 3 or tuple(logits.shape[:2]) != tuple(ids.shape):
@@ -219,9 +233,10 @@ def _transforms(config: Any) -> list[Layer | None]:
     """What models are known to do to their logits, with the numbers in this configuration."""
     text = config.get_text_config()
     found: list[Layer | None] = [None]
-    cap = _number(text, "final_logit_softcapping")
-    if cap is not None:
-        found.append(lambda logits: logits.div_(cap).tanh_().mul_(cap))
+    for name in ("final_logit_softcapping", "logits_soft_cap"):
+        cap = _number(text, name)
+        if cap is not None:
+            found.append(_capped(cap))
     for name in ("logit_scale", "lm_head_multiplier", "output_multiplier_scale"):
         factor = _number(text, name)
         if factor is not None:
@@ -230,6 +245,10 @@ def _transforms(config: Any) -> list[Layer | None]:
     if divisor is not None:
         found.append(_times(1.0 / divisor))
     return found
+
+
+def _capped(cap: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda logits: logits.div_(cap).tanh_().mul_(cap)
 
 
 def _times(factor: float) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -246,27 +265,36 @@ def _number(config: Any, name: str) -> float | None:
 def _with_cache(model: CausalLM, ids: torch.Tensor) -> CausalLM:
     """The model with its cache, if stepping through ids gives the rows of all of them at once.
 
-    Some models have none. That of RWKV mixes up paths where one token at a time is read of several,
-    and not where two are.
+    Some models have none, and some fail on theirs. That of RWKV mixes up paths where one token at a
+    time is read of several, and not where two are.
     """
     wanted = model.rows(ids).float()
     allowed = max(_CACHED, _rounding(model.dtype)) * wanted.abs().max().item()
     for name in _CACHES:
         if not _takes(model.body, name):
             continue
-        if getattr(model.body(input_ids=ids, use_cache=True), name, None) is None:
-            continue
         for n_at_once in (1, 2):
             cached = replace(model, cache=name, n_at_once=n_at_once)
-            stepper = CachedStepper(cached, 0, None)
-            rows, state = stepper.begin(ids[:, 0])
-            steps = [rows]
-            for t in range(1, ids.shape[1]):
-                rows, state = stepper.step(state, ids[:, t])
-                steps.append(rows)
-            if (torch.stack(steps, 1).float() - wanted).abs().max().item() <= allowed:
+            try:
+                stepped = _stepped(cached, ids).float()
+            except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+                continue
+            if (stepped - wanted).abs().max().item() <= allowed:
                 return cached
     return model
+
+
+def _stepped(model: CausalLM, ids: torch.Tensor) -> torch.Tensor:
+    """Rows (B, L, d) of ids, read one after the other; fails where there is no cache."""
+    stepper = CachedStepper(model, 0, None)
+    rows, state = stepper.begin(ids[:, 0])
+    steps = [rows]
+    for t in range(1, ids.shape[1]):
+        rows, state = stepper.step(state, ids[:, t])
+        if not state.caches:
+            raise ValueError("there is no cache")
+        steps.append(rows)
+    return torch.stack(steps, 1)
 
 
 def _takes(module: Any, name: str) -> bool:

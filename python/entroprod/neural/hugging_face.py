@@ -353,6 +353,8 @@ class HuggingFaceMachine(NeuralMachine):
         return {
             **facts,
             "model": self._source.name,
+            # Of a model from the hub, the commit.
+            "revision": getattr(self._lm.model.config, "_commit_hash", None),
             "architecture": str(self._lm.model.config.model_type),
             "configuration_sha256": configuration_hash(self._lm.model.config),
             "tokenizer_sha256": None if tokenizer is None else tokenizer_hash(tokenizer),
