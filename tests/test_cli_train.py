@@ -63,6 +63,10 @@ class TestFiles:
         assert read_plain_texts(path, Unit.LINES) == ["One", "two.", "Three."]
         assert len(read_plain_texts(path, Unit.WHOLE)) == 1
 
+    def test_tables(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="plain text"):
+            read_plain_texts(tmp_path / "texts.json", Unit.LINES)
+
     def test_no_text(self, tmp_path: Path) -> None:
         path = tmp_path / "text.txt"
         path.write_text(" \n\n")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from entroprod.neural import LanguageModelTraining
 
 
+# Files that hold texts among other things, which nobody wants a model to learn.
+_TABLES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".pq")
+
+
 class Architecture(str, Enum):
     """Kinds of network."""
 
@@ -138,8 +142,10 @@ def train(
 def read_plain_texts(file: Path, unit: Unit) -> list[str]:
     """Texts of a UTF-8 file, blank ones left out.
 
-    Raises ValueError naming the first byte that is none, or a file without any text.
+    Raises ValueError naming the first byte that is none, or a file without any text, or a table.
     """
+    if file.suffix.lower() in _TABLES:
+        raise ValueError(f"{file} must be plain text, such as a .txt file")
     try:
         content = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

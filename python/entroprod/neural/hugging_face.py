@@ -150,6 +150,8 @@ class HuggingFaceMachine(NeuralMachine):
         require_finite_weights(given.model)
         self._source = given
         self._tokenizer = given.tokenizer
+        # Of delimiters; a large vocabulary takes a second to go through.
+        self._ends: dict[tuple[str, ...], frozenset[int]] = {}
         self._limit = context_of(given.model.config)
         if context is not None:
             self._limit = as_count(context, "context")
@@ -270,7 +272,10 @@ class HuggingFaceMachine(NeuralMachine):
         delimiters : str or sequence of str
             Characters, or longer endings.
         """
-        return tokens_ending_with(self._require_tokenizer(), as_delimiters(delimiters))
+        ends = as_delimiters(delimiters)
+        if ends not in self._ends:
+            self._ends[ends] = tokens_ending_with(self._require_tokenizer(), ends)
+        return self._ends[ends]
 
     def sentence_reversal(
         self, per_block: SupportsIndex = 1, delimiters: str | Sequence[str] = ".!?"

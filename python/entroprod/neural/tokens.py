@@ -56,8 +56,9 @@ def encode_each(
 ) -> EncodedTexts:
     """Token ids of each text whose round trip gives it back; the others with the reason."""
     ids, index, skipped = [], [], []
+    special = frozenset(tokenizer.all_special_ids)
     for place, text in enumerate(texts):
-        found = _encode(tokenizer, text, leading_space, n_symbols)
+        found = _encode(tokenizer, f" {text}" if leading_space else text, special, n_symbols)
         if isinstance(found, str):
             skipped.append(Skipped(place, found))
         else:
@@ -66,17 +67,15 @@ def encode_each(
     return EncodedTexts(tuple(ids), np.array(index, dtype=np.int64), tuple(skipped))
 
 
-def _encode(tokenizer: Any, text: str, leading_space: bool, n_symbols: int) -> IntArray | str:
+def _encode(tokenizer: Any, given: str, special: frozenset[int], n_symbols: int) -> IntArray | str:
     """Ids of a text, or why it has none."""
-    if not text.strip():
+    if not given.strip():
         return "the text is empty"
-    given = f" {text}" if leading_space else text
     try:
         given.encode()
     except UnicodeEncodeError as error:
         return f"it has half a surrogate pair at character {error.start}, which is no text"
     found: list[int] = tokenizer(given, add_special_tokens=False, verbose=False)["input_ids"]
-    special = set(tokenizer.all_special_ids)
     for token in found:
         if token in special:
             name = tokenizer.convert_ids_to_tokens(token)
