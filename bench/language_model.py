@@ -22,7 +22,9 @@ def random_model() -> Any:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
-    return GPT2LMHeadModel(GPT2Config()).eval()
+    model = GPT2LMHeadModel(GPT2Config())
+    model.requires_grad_(False).train(False)
+    return model
 
 
 def orders(n_texts: int = N_TEXTS) -> list[Tokens]:
