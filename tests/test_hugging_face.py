@@ -608,6 +608,18 @@ class TestSelfTest:
             np.testing.assert_allclose(coarse, fine, atol=BFLOAT16)
         assert half.self_test(TEXTS).max_per_token < BFLOAT16
 
+    @pytest.mark.parametrize("dtype", ["float16", "float64"])
+    def test_other_dtypes(self, folders: dict[str, Path], dtype: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = HuggingFaceMachine(folders["llama"], dtype=dtype)
+        single = HuggingFaceMachine(folders["llama"])
+        assert other.runs_body_and_layer_apart
+        assert other.has_cache
+        ids = single.encode(TEXTS)[0]
+        tolerance = BFLOAT16 if dtype == "float16" else FLOAT32
+        np.testing.assert_allclose(other.log_prob(ids), single.log_prob(ids), atol=tolerance)
+
     def test_token_ids(self, gpt2: HuggingFaceMachine) -> None:
         assert gpt2.self_test([[1, 2, 3], [4]]).n_tokens == 4
 

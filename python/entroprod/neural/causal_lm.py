@@ -21,6 +21,8 @@ _PROBE_PATHS, _PROBE_STEPS = 3, 6
 # Sizes of hidden states, relative to natural ones, at which an output layer must be the model's: a
 # cap or a curve that is flat for small logits shows for large ones.
 _SCALES = (1.0, 8.0, 64.0)
+# Those that float16 can hold the logits of.
+_SMALL_SCALES = (1.0, 4.0)
 # The same rows in another order of operations: relative to the largest number.
 _SAME_IN_EPSILONS = 64.0
 _NEVER_MORE = 0.2
@@ -170,7 +172,9 @@ def _split(model: Any, ids: torch.Tensor) -> tuple[Any, Layer | None, Layer | No
     body, layer = model.base_model, model.get_output_embeddings()
     if body is model or layer is None:
         return model, None, None
-    pairs = [_at_scale(model, body, ids, scale) for scale in _SCALES]
+    narrow = model.get_input_embeddings().weight.dtype == torch.float16
+    scales = _SMALL_SCALES if narrow else _SCALES
+    pairs = [_at_scale(model, body, ids, scale) for scale in scales]
     if any(pair is None for pair in pairs):
         return model, None, None
     for transform in _transforms(model.config):
