@@ -283,7 +283,7 @@ def require_free_folder(folder: Path, *, overwrite: bool) -> None:
         raise ValueError(f"folder must not be a file: {folder}")
     if folder.is_dir() and any(folder.iterdir()):
         if not overwrite:
-            raise ValueError(f"folder must be empty (or overwrite=True), got {folder}")
+            raise ValueError(f"folder must be empty, unless a model is to be overwritten: {folder}")
         if not (folder / REPORT_FILE).is_file():
             raise ValueError(
                 f"folder holds something else than a model that was trained here, which is not "
