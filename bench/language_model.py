@@ -14,6 +14,8 @@ Tokens = npt.NDArray[np.int64]
 
 FIRST_TOKEN = 50256
 N_TEXTS, SENTENCES = 60, 4
+# What models of transformers call the keys and values they remember; past_key_values in old ones.
+CACHE = "cache"
 
 
 def random_model() -> Any:
@@ -41,6 +43,7 @@ def machine_of(model: Any) -> TorchMachine:
     import torch
 
     from entroprod.neural import TorchMachine
+    from entroprod.neural.growing_cache import growing
 
     class Body(torch.nn.Module):
         def __init__(self) -> None:
@@ -51,8 +54,8 @@ def machine_of(model: Any) -> TorchMachine:
             return self.body(input_ids=ids, use_cache=False)
 
         def step(self, cache: Any, symbols: torch.Tensor) -> tuple[Any, Any]:
-            out = self.body(input_ids=symbols[:, None], past_key_values=cache, use_cache=True)
-            return out, out.past_key_values
+            out = self.body(input_ids=symbols[:, None], use_cache=True, **{CACHE: cache})
+            return out, growing(getattr(out, CACHE))
 
     body = Body().eval()
     return TorchMachine(

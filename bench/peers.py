@@ -192,8 +192,8 @@ def language_model_path(
     import torch
 
     def read(token: int, cache: Any) -> tuple[torch.Tensor, Any]:
-        out = model(torch.tensor([[token]]), past_key_values=cache, use_cache=True)
-        return torch.log_softmax(out.logits[0, -1], dim=-1), out.past_key_values
+        out = model(torch.tensor([[token]]), cache=cache, use_cache=True)
+        return torch.log_softmax(out.logits[0, -1], dim=-1), out.cache
 
     path = np.empty(n_steps, dtype=np.int64)
     sigma, token, cache = 0.0, first_token, None
