@@ -8,6 +8,8 @@ _core.set_gemm_address(_lapack.dgemm_address())
 
 from entroprod.adapters import from_control, from_scipy, from_statsmodels
 from entroprod.continuous import hippo_legs, s4d_legs
+from entroprod.discrete_law import DiscreteSigmaLaw
+from entroprod.enumeration import Enumeration, enumerate_sequences
 from entroprod.errors import NumericalError
 from entroprod.gradient import (
     EntropyProductionGradient,
@@ -15,13 +17,15 @@ from entroprod.gradient import (
     entropy_production_gradient,
     entropy_production_rate_gradient,
 )
+from entroprod.hidden_markov import HiddenMarkov
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.markov_chain import MarkovChain
 from entroprod.production import (
-    EntropyProduction,
     entropy_production,
     entropy_production_curve,
     entropy_production_rate,
 )
+from entroprod.production_result import EntropyProduction
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
@@ -40,10 +44,14 @@ __version__ = _version("entroprod")
 
 __all__ = [
     "DiagonalSSM",
+    "DiscreteSigmaLaw",
     "EntropyProduction",
     "EntropyProductionGradient",
     "EntropyProductionRateGradient",
+    "Enumeration",
+    "HiddenMarkov",
     "LinearGaussian",
+    "MarkovChain",
     "MonteCarlo",
     "NumericalError",
     "SeriesEntropyProduction",
@@ -57,6 +65,7 @@ __all__ = [
     "entropy_production_gradient",
     "entropy_production_rate",
     "entropy_production_rate_gradient",
+    "enumerate_sequences",
     "fit_var",
     "from_control",
     "from_scipy",
