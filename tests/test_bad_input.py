@@ -343,7 +343,7 @@ def test_what_is_no_machine(value: Any) -> None:
         lambda m: ep.monte_carlo(m, 5, 5),
         ep.verify,
     ):
-        with pytest.raises(TypeError, match="machine must be a LinearGaussian"):
+        with pytest.raises(TypeError, match="machine must "):
             call(value)
 
 

@@ -19,6 +19,7 @@ from entroprod.gradient import (
 )
 from entroprod.hidden_markov import HiddenMarkov
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.machine import FunctionMachine, Machine
 from entroprod.markov_chain import MarkovChain
 from entroprod.production import (
     entropy_production,
@@ -27,6 +28,14 @@ from entroprod.production import (
 )
 from entroprod.production_result import EntropyProduction
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
+from entroprod.reversals import (
+    BlockReversal,
+    Irreversible,
+    Permutation,
+    Plan,
+    Reversal,
+    TokenReversal,
+)
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
@@ -34,8 +43,10 @@ from entroprod.structured import DiagonalSSM
 from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import (
     MonteCarlo,
+    Skipped,
     StochasticEntropyProduction,
     monte_carlo,
+    score_reversals,
     stochastic_entropy_production,
 )
 from entroprod.verification import Verification, verify
@@ -43,22 +54,31 @@ from entroprod.verification import Verification, verify
 __version__ = _version("entroprod")
 
 __all__ = [
+    "BlockReversal",
     "DiagonalSSM",
     "DiscreteSigmaLaw",
     "EntropyProduction",
     "EntropyProductionGradient",
     "EntropyProductionRateGradient",
     "Enumeration",
+    "FunctionMachine",
     "HiddenMarkov",
+    "Irreversible",
     "LinearGaussian",
+    "Machine",
     "MarkovChain",
     "MonteCarlo",
     "NumericalError",
+    "Permutation",
+    "Plan",
+    "Reversal",
     "SeriesEntropyProduction",
     "SigmaLaw",
+    "Skipped",
     "StateSpace",
     "StochasticEntropyProduction",
     "TimeVaryingLinearGaussian",
+    "TokenReversal",
     "Verification",
     "entropy_production",
     "entropy_production_curve",
@@ -75,6 +95,7 @@ __all__ = [
     "monte_carlo",
     "reversal_norm_squared",
     "s4d_legs",
+    "score_reversals",
     "series_entropy_production",
     "sigma_law",
     "sigma_variance_rate",

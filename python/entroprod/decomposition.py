@@ -9,7 +9,7 @@ from entroprod.arrays import FloatArray, require_memory
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production_result import Decomposition
-from entroprod.time_varying import Machine, TimeVaryingLinearGaussian
+from entroprod.time_varying import GaussianMachine, TimeVaryingLinearGaussian
 
 # Relative rounding error of a total that automatic precision accepts, as in the core.
 _ACCEPTED_ERROR = 1e-12
@@ -20,8 +20,8 @@ _MISSING = {"n_memories": "a linear-Gaussian machine has a continuum of memories
 class Pair:
     """A machine and the one that reads its sequences backwards."""
 
-    forward: Machine
-    backward: Machine
+    forward: GaussianMachine
+    backward: GaussianMachine
 
     def total(self, n_steps: int, precision: str) -> tuple[float, float, bool]:
         """Nats, their estimated rounding error, and whether they come from extended precision."""
@@ -122,13 +122,13 @@ class PairSteps:
         return self.pair.decomposition(self.n_steps, self.precision, refine=self.refine)
 
 
-def _of_core(machine: Machine) -> _core.LinearGaussian | _core._Parameters:
+def _of_core(machine: GaussianMachine) -> _core.LinearGaussian | _core._Parameters:
     if isinstance(machine, TimeVaryingLinearGaussian):
         return (*machine._matrices(), machine.initial_mean)
     return machine._kernel
 
 
-def _radius(machine: Machine, name: str) -> str:
+def _radius(machine: GaussianMachine, name: str) -> str:
     if isinstance(machine, TimeVaryingLinearGaussian):
         return "changes in time"
     return f"has spectral radius {getattr(machine, name):.6g}"

@@ -95,7 +95,8 @@ class DiscreteSigmaLaw:
             raise ValueError("x must not be NaN")
         sums = np.concatenate([[0.0], np.cumsum(self.probability)])
         found = sums[np.searchsorted(self.sigma, points.astype(np.float64), side="right")]
-        return np.minimum(found, 1.0)[()]
+        below: FloatArray = np.minimum(found, 1.0)[()]
+        return below
 
     def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
         """Probabilities of the values of sigma; see :func:`entroprod.plot.discrete_sigma_law`."""
@@ -243,11 +244,11 @@ def _merged(scored: _Scored) -> tuple[FloatArray, FloatArray]:
     values, weights = sigma[finite], scored.weight[finite]
     order = np.argsort(values, kind="stable")
     values, weights = values[order], weights[order]
-    atoms, sums = np.empty(0), np.empty(0)
+    atoms = sums = np.empty(0)
     if values.size:
         label = np.concatenate([[0], np.cumsum(np.diff(values) > same)])
-        sums = np.bincount(label, weights)
-        atoms = np.bincount(label, weights * values) / sums
+        sums = np.asarray(np.bincount(label, weights), dtype=np.float64)
+        atoms = np.asarray(np.bincount(label, weights * values) / sums, dtype=np.float64)
         atoms[np.abs(atoms) <= same] = 0.0
     if not finite.all():
         atoms = np.append(atoms, np.inf)

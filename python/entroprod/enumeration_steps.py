@@ -68,7 +68,8 @@ class EnumeratedSteps:
         count.flags.writeable = False
         rank = "the memory of a discrete machine is told by its values; see n_memories"
         if remembers:
-            return Decomposition(*parts, n_memories=count, missing={"memory_rank": rank})
+            missing = {"memory_rank": rank}
+            return Decomposition(parts[0], parts[1], parts[2], n_memories=count, missing=missing)
         why = (
             f"{type(self.reader).__name__} has no method memory(sequences), so nothing tells which "
             "pasts it takes for the same; retrospective and total need none"

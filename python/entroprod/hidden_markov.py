@@ -55,8 +55,8 @@ class HiddenMarkov:
 
     Notes
     -----
-    Source: [S26]_ eqs 1-13, with the forward filter of [R89]_ as the recursive memory. The reader of
-    the reversed sequence g_{t+1} is the same filter, started at ``initial``, after y_T .. y_{t+1}.
+    Source: [S26]_ eqs 1-13, with the forward filter of [R89]_ as the recursive memory. The backward
+    memory g_{t+1} is what the same filter, started at ``initial``, holds after y_T .. y_{t+1}.
 
     Examples
     --------
@@ -65,9 +65,9 @@ class HiddenMarkov:
     >>> model
     HiddenMarkov(n_states=2, n_symbols=3)
     >>> model.log_prob([0, 0, 2]).round(6)
-    array([-0.43078 , -0.334075, -1.724407])
+    array([-0.430783, -0.339245, -1.818241])
     >>> model.memory([0, 0, 2]).round(6)
-    array([0.515444, 0.484556])
+    array([0.623593, 0.376407])
     """
 
     transition: FloatArray
@@ -94,7 +94,7 @@ class HiddenMarkov:
     @property
     def n_symbols(self) -> int:
         """Size k of the alphabet."""
-        return self.emission.shape[1]
+        return int(self.emission.shape[1])
 
     @cached_property
     def stationary_distribution(self) -> FloatArray:
@@ -237,9 +237,8 @@ class HiddenMarkov:
                 path = int(np.flatnonzero(impossible)[0])
                 position = int(np.flatnonzero(probabilities[:, path] == 0.0)[0])
                 msg = (
-                    f"sequence {start + path} of sequences can't happen: symbol "
-                    f"{steps[position, path]} has probability 0 at position {position}, and no "
-                    "belief follows it"
+                    f"sequences[{start + path}] can't happen: symbol {steps[position, path]} has "
+                    f"probability 0 at step {position + 1}, and no belief follows it"
                 )
                 raise NumericalError(msg)
             result[block] = belief.T

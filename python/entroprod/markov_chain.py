@@ -59,8 +59,8 @@ class MarkovChain:
     >>> print(f"{ep.entropy_production_rate(cycle):.6f}")  # (2p - 1) ln(p / (1 - p))
     0.549306
     >>> cycle.sample(8, 2, rng=0)
-    array([[1, 2, 0, 1, 0, 2, 0, 1],
-           [1, 0, 1, 2, 0, 1, 0, 1]])
+    array([[1, 2, 0, 1, 2, 1, 2, 0],
+           [1, 2, 1, 0, 2, 0, 1, 0]])
     """
 
     transition: FloatArray

@@ -58,7 +58,7 @@ class ChainPair:
         behind = distribution[:, np.newaxis] * self.backward.transition
         terms = relative_entropy_terms(ahead, behind.T)
         rate = float(np.sum(terms))
-        # A ratio is known to rounding, so its relative entropy to rounding times its distance from 1.
+        # A ratio is known to rounding, its relative entropy to that times its distance from 1.
         error = float(np.sum(terms[np.isfinite(terms)] + np.abs(ahead - behind.T)[terms < np.inf]))
         return _Settled(distribution, rate, self._rounding(error))
 
@@ -152,7 +152,7 @@ class ChainPair:
 
     def _last(self, laws: FloatArray, support: BoolArray) -> FloatArray:
         """D_T = KL(p_T || b_1) for each law of the last symbol, (steps,), nats."""
-        terms = relative_entropy_terms(laws, self.backward.initial).sum(axis=1)
+        terms: FloatArray = relative_entropy_terms(laws, self.backward.initial).sum(axis=1)
         terms[support @ ~self._read_first] = np.inf
         return terms
 
@@ -249,7 +249,7 @@ class ChainSteps:
         return as_read_only(self.pair.per_step(self.n_steps))
 
     def decomposition(self) -> Decomposition:
-        """All is mismatch: y_{t+1}, which the reader remembers, says all that there is about y_t."""
+        """All is mismatch: the reader remembers y_{t+1}, and nothing else tells about y_t."""
         values = as_read_only(self.pair.retrospective(self.n_steps))
         nothing = as_read_only(np.zeros(self.n_steps))
         return Decomposition(values, nothing, values, n_memories=self._count(), missing=_MISSING)

@@ -110,7 +110,7 @@ def _answers(machine: Any, sequences: NDArray[np.int64], name: str) -> FloatArra
     if wrong.any():
         row, position = (int(i) for i in np.argwhere(wrong)[0])
         value, sequence = logs[row, position], sequences[row].tolist()
-        what = f"{value} at position {position} of sequence {sequence}"
+        what = f"{value} at step {position + 1} of {sequence}"
         if np.isnan(value):
             raise NumericalError(f"{name}.log_prob gives {what}")
         msg = f"{name}.log_prob must return logarithms of probabilities, got {what}"
@@ -124,8 +124,8 @@ def _require_causal(kept: FloatArray, given: FloatArray, length: int, name: str)
     if differ.any():
         row = int(np.flatnonzero(differ)[0])
         msg = (
-            f"{name} is not autoregressive: its log-probability of the symbol at position "
-            f"{length - 1} is {kept[row]:.6g} or {given[row]:.6g}, by symbols that come later"
+            f"{name} is not autoregressive: its log-probability of the symbol at step {length} is "
+            f"{kept[row]:.6g} or {given[row]:.6g}, depending on symbols that come later"
         )
         raise NumericalError(msg)
 

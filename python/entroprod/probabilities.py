@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from entroprod.arrays import FloatArray, as_float_array, as_matrix
@@ -95,7 +94,7 @@ def _locked(array: FloatArray) -> FloatArray:
 def closed_classes(transition: FloatArray) -> list[list[int]]:
     """Sets of states that are never left and hold no smaller such set, each in order."""
     edges = transition > 0.0
-    _, label = connected_components(csr_array(edges), directed=True, connection="strong")
+    _, label = connected_components(edges.astype(np.float64), connection="strong")
     source, target = np.nonzero(edges)
     left = set(label[source[label[source] != label[target]]].tolist())
     found: dict[int, list[int]] = {}
@@ -205,4 +204,4 @@ def cumulative(probabilities: FloatArray) -> FloatArray:
 
 def choose(ends: FloatArray, uniform: FloatArray) -> NDArray[np.int64]:
     """Outcomes, (N,), of uniform numbers, (N,), by the ends, (N, k) or (k,), of their intervals."""
-    return np.count_nonzero(uniform[:, np.newaxis] >= ends, axis=-1)
+    return np.asarray(np.count_nonzero(uniform[:, np.newaxis] >= ends, axis=-1), dtype=np.int64)

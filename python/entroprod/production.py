@@ -15,7 +15,7 @@ from entroprod.markov_chain import MarkovChain
 from entroprod.markov_production import ChainPair, ChainSteps
 from entroprod.production_result import EntropyProduction
 from entroprod.time_varying import (
-    Machine,
+    GaussianMachine,
     TimeVaryingLinearGaussian,
     backward_machine,
     require_length,
@@ -125,9 +125,9 @@ def entropy_production(
 
 
 def _of_gaussians(
-    machine: Machine,
+    machine: GaussianMachine,
     n_steps: int,
-    backward: Machine | None,
+    backward: GaussianMachine | None,
     decomposition: bool,
     precision: Precision,
 ) -> EntropyProduction:
@@ -227,8 +227,8 @@ def entropy_production_rate(
 
     Notes
     -----
-    Source: the limit of [S26]_ eq 71; equal to the spectral formula of the documentation. For Markov
-    chains [S76]_.
+    Source: the limit of [S26]_ eq 71; equal to the spectral formula of the documentation. Of Markov
+    chains: [S76]_.
 
     Examples
     --------

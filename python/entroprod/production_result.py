@@ -117,8 +117,8 @@ class EntropyProduction:
         """L_t for t = 1 .. T, (T,), in nats: I(y_t; y_{t+1:T} | g_{t+1}), never negative.
 
         What the observations after t say about y_t and the memory g_{t+1} that has read them has
-        lost. Exactly 0 for a Markov chain. Errors as for ``retrospective``, and a NumericalError for
-        an enumerated machine without a method ``memory``.
+        lost. Exactly 0 for a Markov chain. Errors as for ``retrospective``, and a NumericalError
+        for an enumerated machine without a method ``memory``.
         """
         values: FloatArray = self._part("compression_loss")
         return values

@@ -40,7 +40,8 @@ def as_symbols(value: ArrayLike, n_symbols: int, *, empty: bool = False) -> Symb
     outside = (rows < 0) | (rows >= n_symbols)
     if outside.any():
         path, position = (int(i) for i in np.argwhere(outside)[0])
-        raise _outside(n_symbols, rows[path, position], path, position)
+        name = "sequences" if single else f"sequences[{path}]"
+        raise _outside(n_symbols, rows[path, position], name, position)
     return SymbolSequences(rows, single)
 
 
@@ -62,7 +63,7 @@ def as_ragged_symbols(
         outside = (array < 0) | (array >= n_symbols)
         if outside.any():
             position = int(np.flatnonzero(outside)[0])
-            raise _outside(n_symbols, array[position], index, position)
+            raise _outside(n_symbols, array[position], f"sequences[{index}]", position)
         read.append(array.astype(np.int64, copy=False))
     return np.concatenate(read), np.array([array.size for array in read], dtype=np.int64)
 
@@ -76,15 +77,15 @@ def _as_integers(value: ArrayLike, name: str, empty: bool) -> SymbolArray:
         msg = f"{name} must not be empty, got shape {array.shape}"
         raise ValueError(msg)
     if array.dtype.kind not in "iu":
-        msg = f"{name} must hold integer symbols, got dtype {array.dtype}"
+        msg = f"{name} must hold symbols, which are integers; got dtype {array.dtype}"
         raise TypeError(msg)
     return array
 
 
-def _outside(n_symbols: int, symbol: object, sequence: int, position: int) -> ValueError:
+def _outside(n_symbols: int, symbol: object, name: str, position: int) -> ValueError:
     return ValueError(
-        f"sequences must hold symbols 0 .. {n_symbols - 1}, got {symbol} in sequence {sequence} at "
-        f"position {position}"
+        f"{name} must hold symbols from 0 and below n_symbols = {n_symbols}; got {symbol} at step "
+        f"{position + 1}"
     )
 
 

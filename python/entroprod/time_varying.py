@@ -472,12 +472,12 @@ def _refuse_step(innovation_cov: FloatArray, index: int) -> None:
     raise NumericalError(msg)
 
 
-Machine = LinearGaussian | TimeVaryingLinearGaussian
+GaussianMachine = LinearGaussian | TimeVaryingLinearGaussian
 
 
 def require_machine(value: object, name: str) -> None:
     """Refuse what isn't a linear-Gaussian machine."""
-    if not isinstance(value, Machine):
+    if not isinstance(value, GaussianMachine):
         msg = (
             f"{name} must be a LinearGaussian or a TimeVaryingLinearGaussian, "
             f"got {type(value).__name__}"
@@ -485,7 +485,7 @@ def require_machine(value: object, name: str) -> None:
         raise TypeError(msg)
 
 
-def backward_machine(machine: Machine, backward: Machine | None) -> Machine:
+def backward_machine(machine: GaussianMachine, backward: GaussianMachine | None) -> GaussianMachine:
     """The machine that reads the reversed sequences: by default a constant machine itself."""
     require_machine(machine, "machine")
     if backward is None:
@@ -508,19 +508,24 @@ def backward_machine(machine: Machine, backward: Machine | None) -> Machine:
     return backward
 
 
-def require_length(machine: Machine, name: str, n_steps: int) -> None:
+def require_length(machine: GaussianMachine, name: str, n_steps: int) -> None:
     """Refuse more steps than a machine has parameters for."""
     if isinstance(machine, TimeVaryingLinearGaussian):
         require_steps("n_steps", n_steps, name, machine.n_steps)
 
 
-def step_kernel(machine: Machine) -> _core.TimeVaryingMachine:
+def step_kernel(machine: GaussianMachine) -> _core.TimeVaryingMachine:
     """What the core needs of a machine step by step."""
     return machine._step_kernel if isinstance(machine, LinearGaussian) else machine._kernel
 
 
 def log_densities(
-    machine: Machine, sequences: Sequences, n_threads: int, *, backward: bool, per_step: bool
+    machine: GaussianMachine,
+    sequences: Sequences,
+    n_threads: int,
+    *,
+    backward: bool,
+    per_step: bool,
 ) -> FloatArray:
     """Nats, (N, T) per step in the order of time or (N,) in total.
 
