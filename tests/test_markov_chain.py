@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 from fractions import Fraction
@@ -40,7 +41,8 @@ def test_crooks_formula() -> None:
     pi, p = chain.stationary_distribution, chain.transition
     paths = chain.sample(30, 5, rng=3)
     expected = [
-        math.log(pi[y[0]] / pi[y[-1]]) + sum(math.log(p[a, b] / p[b, a]) for a, b in zip(y, y[1:]))
+        math.log(pi[y[0]] / pi[y[-1]])
+        + sum(math.log(p[a, b] / p[b, a]) for a, b in itertools.pairwise(y))
         for y in paths
     ]
     assert ep.stochastic_entropy_production(chain, paths).sigma == pytest.approx(
@@ -55,7 +57,7 @@ def test_two_symbols_have_no_direction() -> None:
 
 
 def test_nearly_reversible_chains_keep_their_digits() -> None:
-    """At p = 1/2 + e the rate is 8 e^2 (1 + 4 e^2 / 3 + ..), far below the rounding of the terms."""
+    """At p = 1/2 + e the rate is 8 e^2 (1 + 4 e^2 / 3 + ..), far below rounding of its terms."""
     for e in (2.0**-12, 2.0**-20, 2.0**-26):
         rate = ep.entropy_production_rate(cycle(0.5 + e))
         assert rate == pytest.approx(8 * e**2 + 32 / 3 * e**4, rel=1e-6)
@@ -283,9 +285,9 @@ def test_results_are_read_only_and_tabulated() -> None:
         with pytest.raises(ValueError, match="read-only"):
             getattr(result, name)[0] = 1
         np.testing.assert_array_equal(frame[name], getattr(result, name))
-    assert list(frame.columns)[0] == "per_step"
+    assert frame.columns[0] == "per_step"
     assert result.n_memories.tolist() == [3, 3, 3, 3, 1]
-    with pytest.raises(ep.NumericalError, match="memory_rank doesn't exist here: .* n_memories"):
+    with pytest.raises(ep.NumericalError, match=r"memory_rank doesn't exist here: .* n_memories"):
         _ = result.memory_rank
     assert result.second_law_bound == 0.0
 

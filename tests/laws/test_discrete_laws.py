@@ -40,7 +40,7 @@ def test_second_law_and_decomposition(machine: MarkovChain | HiddenMarkov, n_ste
     assert abs(result.retrospective.sum() - result.total) <= ROUNDING
     assert abs(result.per_step.sum() - result.total) <= ROUNDING
     assert result.second_law_bound <= result.total + ROUNDING
-    # A machine's own reading begins as the process does; and no step can lose more than it has.
+    # No step can lose more than a symbol says, and where nothing has been read nothing is lost.
     assert loss.max() <= math.log(machine.n_symbols) + ROUNDING
     assert loss[-1] <= ROUNDING
 
@@ -127,8 +127,7 @@ def test_a_state_split_in_two_changes_nothing(
     rows = [*range(model.n_states), state]
     transition = model.transition[np.ix_(rows, rows)].copy()
     initial = model.initial[rows].copy()
-    for part in (transition[:, state], transition[:, -1], initial[[state]], initial[[-1]]):
-        part *= 0.5
+    transition[:, [state, -1]] *= 0.5
     initial[[state, -1]] *= 0.5
     split = HiddenMarkov(transition, model.emission[rows], initial)
     one, other = (enumerated(each, n_steps) for each in (model, split))
