@@ -73,6 +73,33 @@ def test_nothing_underflows() -> None:
     assert fair.log_prob(coins) == pytest.approx(expected, abs=ROUNDING)
 
 
+@pytest.mark.parametrize("zeros", [False, True])
+def test_a_long_path_in_pieces(zeros: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entroprod.forward_filter._NUMBERS_OF_PIECES", 6000)  # stretches of 2000
+    shown = [[0.9, 0.1], [0.4, 0.6], [0.0, 1.0]] if zeros else SHOW
+    model = HiddenMarkov(STAY, shown, [0.1, 0.2, 0.7])
+    for n_steps, n_paths in ((1100, 1), (5003, 2)):
+        paths = model.sample(n_steps, n_paths, rng=0)
+        # Together with many they are read step by step.
+        crowd = np.concatenate([paths, np.repeat(paths[:1], 1000, axis=0)])
+        slowly = model.log_prob(crowd)[:n_paths]
+        assert model.log_prob(paths) == pytest.approx(slowly, abs=BATCH)
+        assert model.memory(paths) == pytest.approx(model.memory(crowd)[:n_paths], abs=BATCH)
+
+
+def test_a_long_path_that_can_not_be() -> None:
+    """Two states that step aside in turn, until one symbol is of the wrong one."""
+    model = HiddenMarkov([[0.0, 1.0], [1.0, 0.0]], np.eye(2), [1.0, 0.0])
+    path = np.arange(3000) % 2
+    assert not model.log_prob(path).any()
+    path[1234] = 1
+    log_prob = model.log_prob(path)
+    assert not log_prob[:1234].any()
+    assert (log_prob[1234:] == -np.inf).all()
+    with pytest.raises(ep.NumericalError, match="symbol 1 has probability 0 at step 1235"):
+        model.memory(path)
+
+
 def test_many_paths_in_blocks_and_of_all_lengths() -> None:
     model = HiddenMarkov(STAY, SHOW)
     rng = np.random.default_rng(0)
