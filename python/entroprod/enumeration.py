@@ -89,7 +89,7 @@ class Enumeration:
             Whether the result offers the decomposition.
         memory_tolerance : float
             Memories of the reader whose components differ by less, relative to the largest of that
-            component, count as the same. A larger one asks what a memory of few digits has lost:
+            component, count as the same, and chains of such neighbours too. A larger one asks what a memory of few digits has lost:
             then ``model_mismatch`` is that of its mean prediction, and the two don't add up to
             ``retrospective`` any more.
 
