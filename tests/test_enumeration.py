@@ -201,6 +201,20 @@ def test_a_cut_that_is_no_bijection_is_counted() -> None:
         ep.sigma_law(BLURRED_RING, 5, reversal=ep.BlockReversal(boundaries=[7]))
 
 
+@pytest.mark.parametrize("per_block", [1, 2])
+def test_plans_are_shared_by_sequences_with_the_same_delimiters(per_block: int) -> None:
+    class Unknown(ep.BlockReversal):
+        """Asked for the plan of every sequence."""
+
+    quick, slow = (
+        ep.sigma_law(BLURRED_RING, 6, reversal=kind(delimiters={0, 2}, per_block=per_block))
+        for kind in (ep.BlockReversal, Unknown)
+    )
+    assert quick.sigma == pytest.approx(slow.sigma, abs=ROUNDING)
+    assert quick.probability == pytest.approx(slow.probability, abs=ROUNDING)
+    assert quick.skipped == pytest.approx(slow.skipped)
+
+
 def test_monte_carlo_agrees_with_the_law() -> None:
     for reversal, _ in REVERSALS.values():
         law = ep.sigma_law(BLURRED_RING, 6, reversal=reversal)
@@ -272,6 +286,8 @@ def test_sequences_and_probabilities() -> None:
 
 def test_one_symbol() -> None:
     machine = HiddenMarkov([[1.0]], [[1.0]])
+    for reversal in (ep.BlockReversal(length=7), ep.BlockReversal(delimiters={0})):
+        assert ep.sigma_law(machine, 100, reversal=reversal).mean == 0.0
     result = ep.entropy_production(machine, 100)
     assert result.total == 0.0
     assert not result.retrospective.any()

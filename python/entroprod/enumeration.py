@@ -89,9 +89,9 @@ class Enumeration:
             Whether the result offers the decomposition.
         memory_tolerance : float
             Memories of the reader whose components differ by less, relative to the largest of that
-            component, count as the same, and chains of such neighbours too. A larger one asks what a memory of few digits has lost:
-            then ``model_mismatch`` is that of its mean prediction, and the two don't add up to
-            ``retrospective`` any more.
+            component, count as the same, and chains of such neighbours too. A larger one asks what
+            a memory of few digits has lost: then ``model_mismatch`` is that of its mean prediction,
+            and the two don't add up to ``retrospective`` any more.
 
         Returns
         -------
@@ -140,8 +140,8 @@ class Enumeration:
         Parameters
         ----------
         reversal : Reversal, optional
-            By default :class:`TokenReversal`. One that looks at the symbols is asked for the plan
-            of every sequence, at some 10 microseconds each.
+            By default :class:`TokenReversal`. One with a function ``cut``, or of one's own, is
+            asked for the plan of every sequence, which takes longer than all the rest.
 
         Raises
         ------
@@ -242,7 +242,7 @@ def enumerate_sequences(
         raise ValueError(msg)
     forward = read_all(machine, n_steps, max_symbols, "machine")
     other = forward if reader is machine else read_all(reader, n_steps, max_symbols, "backward")
-    return Enumeration(machine.n_symbols, n_steps, machine, reader, forward, other)
+    return Enumeration(forward.n_symbols, n_steps, machine, reader, forward, other)
 
 
 def is_discrete(value: Any) -> bool:
