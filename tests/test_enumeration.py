@@ -252,6 +252,24 @@ def test_sequences_that_are_impossible_backwards() -> None:
     assert not np.isnan(result.per_step).any()
 
 
+@pytest.mark.parametrize("tiny", [1e-17, 1e-300, 5e-324])
+def test_what_is_too_small_for_doubles_is_no_zero(tiny: float) -> None:
+    way_back = ep.MarkovChain([[1 - tiny, tiny, 0], [0.5, 0.25, 0.25], [0, 0.5, 0.5]])
+    for machine in (way_back, HiddenMarkov(way_back.transition, np.eye(3), way_back.initial)):
+        assert ep.enumerate_sequences(machine, 4).entropy_production().total < 1e-12
+        assert ep.sigma_law(machine, 4).probability_infinite == 0.0
+    assert ep.entropy_production_rate(way_back) < 1e-25
+    # A step from 2 to 0 happens next to never, and has no way back.
+    none = ep.MarkovChain([[1 - tiny, tiny, 0], [0.5, 0.25, 0.25], [tiny, 0.5, 0.5]])
+    assert ep.entropy_production_rate(none) == math.inf
+    assert ep.entropy_production(none, 4).total == math.inf
+    every = ep.enumerate_sequences(none, 4)
+    assert every.entropy_production().total == math.inf
+    assert every.entropy_production().retrospective[0] == math.inf
+    assert every.sigma_law().mean == math.inf
+    assert every.sigma_law(ep.BlockReversal(length=1)).mean == math.inf
+
+
 @settings(max_examples=30)
 @given(ept.markov_chains(n_symbols=(2, 3), zeros=True), st.integers(1, 5))
 def test_chains_with_zeros_by_enumeration(chain: ep.MarkovChain, n_steps: int) -> None:

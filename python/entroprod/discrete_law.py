@@ -14,6 +14,7 @@ from entroprod.arrays import FloatArray, as_read_only, read_array
 from entroprod.errors import NumericalError
 from entroprod.frames import as_frame
 from entroprod.prefixes import Prefixes, digits, reversed_order
+from entroprod.probabilities import logarithm
 from entroprod.reversals import BlockReversal, Irreversible, Permutation, Reversal, TokenReversal
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def discrete_sigma_law(
         scored = _Scored(np.exp(ahead), ahead, reversed_order(backward.totals[-1], k, n_steps))
     else:
         scored = _by_plans(forward, backward, reversal, skipped)
-    used = scored.weight > 0.0
+    used = scored.ahead > -np.inf
     scored = _Scored(*(values[used] for values in scored))
     domain = float(scored.weight.sum())
     if domain == 0.0:
@@ -168,7 +169,7 @@ def discrete_sigma_law(
         mean = float(sigma @ probability)
         variance = float((sigma - mean) ** 2 @ probability)
     # The reordered sequence and what is cut off, with no exponential that could overflow.
-    logarithms = np.log(scored.weight) - scored.ahead + scored.behind
+    logarithms = logarithm(scored.weight) - scored.ahead + scored.behind
     return DiscreteSigmaLaw(
         sigma=as_read_only(sigma),
         probability=as_read_only(probability),
@@ -188,7 +189,8 @@ def _by_plans(
     k, n_steps = forward.n_symbols, forward.n_steps
     weights = np.exp(forward.totals[-1])
     parts = []
-    for order, indices in _by_order(reversal, weights, k, n_steps, skipped).items():
+    possible = np.flatnonzero(forward.totals[-1] > -np.inf)
+    for order, indices in _by_order(reversal, possible, weights, n_steps, k, skipped).items():
         places = np.frombuffer(order, dtype=np.int64)
         length = len(places)
         prefixes = indices // k ** (n_steps - length)
@@ -197,15 +199,19 @@ def _by_plans(
         ahead, behind = forward.totals[length][prefixes], backward.totals[length][reordered]
         parts.append(_Scored(weights[indices], ahead, behind))
     if not parts:
-        return _Scored(*np.zeros((3, 1)))
+        return _Scored(*np.full((3, 1), -np.inf))
     return _Scored(*(np.concatenate(columns) for columns in zip(*parts)))
 
 
 def _by_order(
-    reversal: Reversal, weights: FloatArray, k: int, n_steps: int, skipped: dict[str, float]
+    reversal: Reversal,
+    possible: NDArray[np.int64],
+    weights: FloatArray,
+    n_steps: int,
+    k: int,
+    skipped: dict[str, float],
 ) -> dict[bytes, NDArray[np.int64]]:
     """Places of the possible sequences, by the bytes of the order that reorders them."""
-    possible = np.flatnonzero(weights > 0.0)
     groups: dict[bytes, list[NDArray[np.int64]]] = {}
     for start in range(0, possible.size, _SEQUENCES_AT_ONCE):
         places = possible[start : start + _SEQUENCES_AT_ONCE]

@@ -110,8 +110,8 @@ class Enumeration:
         tolerance = as_positive(memory_tolerance, "memory_tolerance")
         self._require_normalised()
         ahead, behind = self.log_prob, self.log_prob_backward
-        p, q = np.exp(ahead), np.exp(behind)
-        total = float(relative_entropy_terms(p, q).sum())
+        p = np.exp(ahead)
+        total = float(_terms(ahead, behind).sum())
         with np.errstate(invalid="ignore"):
             sizes = np.where(p > 0.0, p * (np.abs(ahead) + np.abs(behind)), 0.0)
         error = 0.0 if math.isinf(total) else _ROUNDING * (1.0 + float(sizes.sum()))
@@ -130,8 +130,7 @@ class Enumeration:
         values = np.empty(self.n_steps)
         for length in range(1, self.n_steps + 1):
             behind = reversed_order(self._backward.totals[length], self.n_symbols, length)
-            terms = relative_entropy_terms(np.exp(self._forward.totals[length]), np.exp(behind))
-            values[length - 1] = terms.sum()
+            values[length - 1] = _terms(self._forward.totals[length], behind).sum()
         return values
 
     def sigma_law(self, reversal: Reversal | None = None) -> DiscreteSigmaLaw:
@@ -178,6 +177,12 @@ class Enumeration:
             f"Enumeration({type(self._machine).__name__}, n_symbols={self.n_symbols}, "
             f"n_steps={self.n_steps}, total_probability={self.total_probability:.12g})"
         )
+
+
+def _terms(ahead: FloatArray, behind: FloatArray) -> FloatArray:
+    """Terms of the relative entropy of distributions given by their logarithms, nats."""
+    possible = ahead > -np.inf
+    return relative_entropy_terms(np.exp(ahead), np.exp(behind), log_q=behind, possible=possible)
 
 
 def enumerate_sequences(
