@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 
 from entroprod.errors import NumericalError
+from entroprod.neural.growing_cache import growing
 from entroprod.neural.heads import Layer
 from entroprod.neural.windows import ResolvedWindow
 
@@ -79,7 +80,7 @@ class CausalLM:
         if self.cache is None:
             return self.rows(ids)[:, -1], None
         out = self.body(input_ids=ids, use_cache=True, **{self.cache: cache})
-        return self._rows_of(out)[:, -1], getattr(out, self.cache)
+        return self._rows_of(out)[:, -1], growing(getattr(out, self.cache))
 
     def _rows_of(self, out: Any) -> torch.Tensor:
         rows: torch.Tensor = out.logits if self.layer is None else out.last_hidden_state
