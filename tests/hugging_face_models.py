@@ -18,23 +18,20 @@ from entroprod.neural.architectures import ARCHITECTURES, architecture_config
 from entroprod.neural.corpus import train_tokenizer
 from entroprod.neural.quiet import quiet_transformers
 
-__all__ = [
-    "ARCHITECTURES",
-    "TEXTS",
-    "all_sequences",
-    "model_of",
-    "plain_scores",
-    "random_model",
-    "save_model",
-    "save_tokenizer",
-]
-
 TEXTS = [
     "The old clock struck nine. Who opened the door? Nobody did.",
     "A gull cried over the harbour, and the wind fell! The lamp went out.",
     'He said: "Look!" Nobody looked.',
     "Snow.",
 ]
+N_TOKENS = 300
+# Log-probabilities of single tokens in float32, summed in another order: some roundings of logits
+# of about 10.
+FLOAT32 = 1e-5
+# Sums of up to 243 probabilities, of which each has several factors with such errors.
+OF_SUMS = 5e-5
+# One part in 256 of a logit, twice.
+BFLOAT16 = 0.2
 # What is added to the weights: spreads logits over a few nats.
 _SPREAD = 0.2
 
@@ -73,6 +70,17 @@ def save_tokenizer(folder: Path, *, bos: bool = True, eos: bool = True) -> Any:
             tokenizer.eos_token = None
         tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def save_folders(base: Path) -> dict[str, Path]:
+    """A folder with a model and a tokenizer for each architecture."""
+    folders = {}
+    for architecture in ARCHITECTURES:
+        folders[architecture] = save_model(
+            random_model(architecture, N_TOKENS), base / architecture
+        )
+        save_tokenizer(folders[architecture])
+    return folders
 
 
 def plain_scores(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,65 +17,32 @@ import torch
 import transformers
 
 import entroprod as ep
-from entroprod.neural import HuggingFaceMachine, Window
-from entroprod.neural.quiet import quiet_transformers
+from entroprod.neural import HuggingFaceMachine
+from entroprod.neural.architectures import ARCHITECTURES
 from hugging_face_models import (
-    ARCHITECTURES,
+    BFLOAT16,
+    FLOAT32,
+    N_TOKENS,
+    OF_SUMS,
     TEXTS,
     all_sequences,
     contexts_of,
     model_of,
     plain_scores,
     random_model,
-    save_model,
-    save_tokenizer,
 )
 
-# Log-probabilities of single tokens in float32, summed in another order: some roundings of logits
-# of about 10.
-FLOAT32 = 1e-5
-# Sums of up to 81 probabilities, of which each has several factors with such errors.
-OF_SUMS = 5e-5
-# One part in 256 of a logit, twice.
-BFLOAT16 = 0.2
-
-N_TOKENS = 300
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny matrix products are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def machine(request: pytest.FixtureRequest, language_models: dict[str, Path]) -> HuggingFaceMachine:
+    return HuggingFaceMachine(language_models[request.param], device="cpu")
 
 
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder with a model and a tokenizer for each architecture."""
-    found = {}
-    for architecture in ARCHITECTURES:
-        folder = tmp_path_factory.mktemp(architecture)
-        save_model(random_model(architecture, N_TOKENS), folder)
-        save_tokenizer(folder)
-        found[architecture] = folder
-    return found
-
-
-@pytest.fixture(scope="session", params=ARCHITECTURES)
-def machine(request: pytest.FixtureRequest, folders: dict[str, Path]) -> HuggingFaceMachine:
-    return HuggingFaceMachine(folders[request.param], device="cpu")
-
-
-@pytest.fixture(scope="session", params=ARCHITECTURES)
+@pytest.fixture(scope="module", params=ARCHITECTURES)
 def three_symbols(request: pytest.FixtureRequest) -> HuggingFaceMachine:
     return HuggingFaceMachine(random_model(request.param, 3, seed=1), first_token=1)
-
-
-@pytest.fixture(scope="session")
-def gpt2(folders: dict[str, Path]) -> HuggingFaceMachine:
-    return HuggingFaceMachine(folders["gpt2"], device="cpu")
 
 
 class TestScores:
@@ -108,8 +72,8 @@ class TestScores:
         assert machine.runs_body_and_layer_apart
         assert machine.has_cache
 
-    def test_temperature_divides_logits(self, folders: dict[str, Path]) -> None:
-        hot = HuggingFaceMachine(folders["gpt2"], temperature=3.0)
+    def test_temperature_divides_logits(self, language_models: dict[str, Path]) -> None:
+        hot = HuggingFaceMachine(language_models["gpt2"], temperature=3.0)
         ids = hot.encode(TEXTS)[0]
         wanted = plain_scores(hot.model, ids, contexts_of(ids, 0), temperature=3.0)
         np.testing.assert_allclose(hot.log_prob(ids), wanted, atol=FLOAT32)
@@ -126,7 +90,7 @@ class TestScores:
         facts = result.provenance
         assert (facts["first_token_text"], facts["temperature"]) == ("<|endoftext|>", 1.0)
 
-    def test_model_is_left_as_it_was(self, folders: dict[str, Path]) -> None:
+    def test_model_is_left_as_it_was(self, language_models: dict[str, Path]) -> None:
         model = random_model("gpt2", 20).train()
         machine = HuggingFaceMachine(model, first_token=0)
         scores = machine.log_prob([1, 2, 3])
@@ -144,10 +108,10 @@ class TestSampling:
         paths, log_prob = three_symbols.sample_with_log_prob(6, 40, rng=3)
         np.testing.assert_allclose(log_prob, three_symbols.log_prob(paths), atol=FLOAT32)
 
-    def test_paths_do_not_depend_on_the_batch(self, folders: dict[str, Path]) -> None:
+    def test_paths_do_not_depend_on_the_batch(self, language_models: dict[str, Path]) -> None:
         for architecture in ("gpt2", "mamba2"):
-            whole = HuggingFaceMachine(folders[architecture])
-            one = HuggingFaceMachine(folders[architecture], batch_paths=1)
+            whole = HuggingFaceMachine(language_models[architecture])
+            one = HuggingFaceMachine(language_models[architecture], batch_paths=1)
             np.testing.assert_array_equal(whole.sample(10, 4, rng=5), one.sample(10, 4, rng=5))
 
     def test_frequencies(self, three_symbols: HuggingFaceMachine) -> None:
@@ -327,268 +291,6 @@ class TestOtherArchitectures:
         np.testing.assert_allclose(log_prob, machine.log_prob(paths), atol=FLOAT32)
 
 
-class TestFirstToken:
-    def test_bos_by_default(self, gpt2: HuggingFaceMachine) -> None:
-        facts = gpt2.provenance()
-        assert facts["first_token"] == gpt2.tokenizer.bos_token_id
-        assert facts["first_token_policy"].startswith("BOS")
-
-    def test_eos_where_there_is_no_bos(self, tmp_path: Path) -> None:
-        model = random_model("gpt2", N_TOKENS)
-        model.config.bos_token_id = None
-        machine = HuggingFaceMachine(model, tokenizer=save_tokenizer(tmp_path, bos=False))
-        assert machine.provenance()["first_token_policy"].startswith("EOS")
-
-    def test_neither_is_an_error(self, tmp_path: Path) -> None:
-        model = random_model("gpt2", N_TOKENS)
-        model.config.bos_token_id = model.config.eos_token_id = None
-        tokenizer = save_tokenizer(tmp_path, bos=False, eos=False)
-        with pytest.raises(ValueError, match="first_token must be given"):
-            HuggingFaceMachine(model, tokenizer=tokenizer)
-        machine = HuggingFaceMachine(model, tokenizer=tokenizer, first_token=7)
-        assert machine.provenance()["first_token_policy"].startswith("given")
-
-    def test_given_by_id_or_as_written(self, folders: dict[str, Path]) -> None:
-        by_id = HuggingFaceMachine(folders["gpt2"], first_token=14)
-        written = by_id.tokenizer.convert_ids_to_tokens(14)
-        as_written = HuggingFaceMachine(folders["gpt2"], first_token=written)
-        ids = by_id.encode(TEXTS)[0]
-        np.testing.assert_array_equal(by_id.log_prob(ids), as_written.log_prob(ids))
-        wanted = plain_scores(by_id.model, ids, contexts_of(ids, 14))
-        np.testing.assert_allclose(by_id.log_prob(ids), wanted, atol=FLOAT32)
-
-    @pytest.mark.parametrize(
-        ("given", "named"),
-        [(N_TOKENS, "299"), (-1, "-1"), ("<none>", "vocabulary"), (1.5, "first_token")],
-    )
-    def test_bad(self, folders: dict[str, Path], given: Any, named: str) -> None:
-        with pytest.raises((ValueError, TypeError), match=named):
-            HuggingFaceMachine(folders["gpt2"], first_token=given)
-
-
-class TestWindows:
-    def window_contexts(
-        self, sequence: Any, length: int, stride: int, first: int
-    ) -> list[list[int]]:
-        """By definition: y_t after the first token and y_{ks+1} .. y_{t-1}, least k: t <= L+ks."""
-        contexts = []
-        for t in range(1, len(sequence) + 1):
-            k = 0
-            while t > length + k * stride:
-                k += 1
-            contexts.append([first, *sequence[k * stride : t - 1].tolist()])
-            n_before = len(contexts[-1]) - 1
-            assert len(contexts[-1]) <= length
-            assert n_before == t - 1 or n_before >= length / 2
-        return contexts
-
-    @pytest.mark.parametrize(("length", "stride"), [(8, 4), (8, 1), (7, 3), (2, 1)])
-    @pytest.mark.parametrize("n_steps", [1, 7, 8, 9, 12, 13, 30])
-    def test_conditioned_as_stated(
-        self, folders: dict[str, Path], length: int, stride: int, n_steps: int
-    ) -> None:
-        machine = HuggingFaceMachine(folders["gpt2"], window=Window(length, stride))
-        sequence = (np.arange(n_steps) * 13 + 5) % N_TOKENS
-        contexts = self.window_contexts(sequence, length, stride, 0)
-        found = machine.log_prob_ragged([sequence, sequence[:3]])[0]
-        np.testing.assert_allclose(
-            found, plain_scores(machine.model, sequence, contexts), atol=FLOAT32
-        )
-
-    @pytest.mark.parametrize("architecture", ["gpt2", "mamba", "rwkv"])
-    def test_sampling_uses_the_same_windows(self, architecture: str) -> None:
-        machine = HuggingFaceMachine(
-            random_model(architecture, 20), first_token=0, window=Window(6, 2)
-        )
-        paths, log_prob = machine.sample_with_log_prob(17, 3, rng=2)
-        np.testing.assert_allclose(log_prob, machine.log_prob(paths), atol=FLOAT32)
-
-    def test_fluctuation_theorem_holds(self) -> None:
-        model = random_model("gpt2", 3, context=2)
-        machine = HuggingFaceMachine(model, first_token=0, window=Window())
-        sequences = all_sequences(3, 5)
-        result = ep.stochastic_entropy_production(machine, sequences)
-        forward = np.exp(result.log_forward)
-        assert forward.sum() == pytest.approx(1, abs=OF_SUMS)
-        assert (forward * np.exp(-result.sigma)).sum() == pytest.approx(1, abs=OF_SUMS)
-        assert result.provenance["window"] == {
-            "length": 2,
-            "stride": 1,
-            "first_token_in_every_window": True,
-        }
-
-    def test_long_sequences_are_refused_without(self, gpt2: HuggingFaceMachine) -> None:
-        assert gpt2.context == 64
-        fits = np.zeros(64, dtype=int)
-        assert gpt2.log_prob(fits).shape == (64,)
-        with pytest.raises(ValueError, match=r"sequences\[1\].*65 tokens.*64.*window"):
-            gpt2.log_prob_ragged([fits, np.zeros(65, dtype=int)])
-        with pytest.raises(ValueError, match=r"n_steps.*65.*64"):
-            gpt2.sample(65, 1)
-
-    def test_recurrent_models_have_no_limit(self, folders: dict[str, Path]) -> None:
-        machine = HuggingFaceMachine(folders["mamba2"])
-        assert machine.context is None
-        assert machine.log_prob(np.zeros(100, dtype=int)).shape == (100,)
-        with pytest.raises(ValueError, match="window needs a length"):
-            HuggingFaceMachine(folders["mamba2"], window=Window())
-
-    def test_context_by_argument(self, folders: dict[str, Path]) -> None:
-        machine = HuggingFaceMachine(folders["mamba2"], context=10)
-        with pytest.raises(ValueError, match="11 tokens"):
-            machine.log_prob(np.zeros(11, dtype=int))
-
-    @pytest.mark.parametrize(
-        ("options", "named"),
-        [
-            ({"length": 1}, "at least 2"),
-            ({"length": 10, "stride": 6}, "half"),
-            ({"length": 0}, "length"),
-            ({"stride": 0}, "stride"),
-        ],
-    )
-    def test_bad_windows(self, options: dict[str, int], named: str) -> None:
-        with pytest.raises(ValueError, match=named):
-            Window(**options)
-
-    def test_bad_for_the_model(self, folders: dict[str, Path]) -> None:
-        with pytest.raises(ValueError, match=r"length 65.*64"):
-            HuggingFaceMachine(folders["gpt2"], window=Window(65))
-        with pytest.raises(TypeError, match="window"):
-            HuggingFaceMachine(folders["gpt2"], window=8)  # type: ignore[arg-type]
-
-
-class TestTexts:
-    def test_round_trip(self, gpt2: HuggingFaceMachine) -> None:
-        texts = [*TEXTS, "Zwölf Boxkämpfer 🥊\n\n\tjagen  Viktor.", " two spaces in front"]
-        for text, ids in zip(texts, gpt2.encode(texts)):
-            assert gpt2.decode(ids) == " " + text
-        for text, ids in zip(texts, gpt2.encode(texts, leading_space=False)):
-            assert gpt2.decode(ids) == text
-
-    def test_no_token_is_added(self, tmp_path: Path) -> None:
-        tokenizer = save_tokenizer(tmp_path)
-        tokenizer.add_bos_token = True
-        machine = HuggingFaceMachine(random_model("gpt2", N_TOKENS), tokenizer=tokenizer)
-        assert 0 not in machine.encode(TEXTS)[0]
-
-    def test_failures_are_named_and_counted(self, gpt2: HuggingFaceMachine) -> None:
-        texts = ["Fine.", "", "  \n", "with <|endoftext|> inside", "\ud800 half"]
-        with pytest.raises(ValueError, match=r"texts\[1\].*empty.*3 more"):
-            gpt2.encode(texts)
-        found = gpt2.encode_each(texts)
-        np.testing.assert_array_equal(found.index, [0])
-        assert [skipped.index for skipped in found.skipped] == [1, 2, 3, 4]
-        for skipped, word in zip(found.skipped, ["empty", "empty", "<|endoftext|>", "surrogate"]):
-            assert word in skipped.reason
-        assert "1 texts" in repr(found)
-
-    def test_lossy_tokenizers_are_found_out(self, tmp_path: Path) -> None:
-        tokenizer = save_tokenizer(tmp_path)
-        from tokenizers import normalizers
-
-        tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
-        machine = HuggingFaceMachine(random_model("gpt2", N_TOKENS), tokenizer=tokenizer)
-        found = machine.encode_each(["all small", "One Capital"])
-        assert len(found.ids) == 1
-        assert "doesn't give it back" in found.skipped[0].reason
-        assert "character 1 " in found.skipped[0].reason
-
-    def test_tokenizer_of_a_larger_vocabulary(self, tmp_path: Path) -> None:
-        machine = HuggingFaceMachine(
-            random_model("gpt2", 100), tokenizer=save_tokenizer(tmp_path), first_token=0
-        )
-        assert "model has tokens 0 .. 99" in machine.encode_each(["The clock."]).skipped[0].reason
-
-    @pytest.mark.parametrize("texts", ["a string", b"bytes", 3, None])
-    def test_no_list(self, gpt2: HuggingFaceMachine, texts: Any) -> None:
-        with pytest.raises(TypeError, match="texts must be a list of str"):
-            gpt2.encode(texts)
-
-    def test_rows_that_are_no_strings(self, gpt2: HuggingFaceMachine) -> None:
-        with pytest.raises(TypeError, match=r"texts\[1\] must be a str, got nan"):
-            gpt2.encode(["a", float("nan")])  # type: ignore[list-item]
-
-    def test_sentence_ends(self, gpt2: HuggingFaceMachine) -> None:
-        ends = gpt2.sentence_ends()
-        for token in range(N_TOKENS):
-            text = gpt2.tokenizer.decode([token])
-            assert (token in ends) == (text.endswith((".", "!", "?")) and token != 0)
-        assert gpt2.sentence_ends(".") < ends
-        quoted = gpt2.sentence_ends(['."', '!"'])
-        assert quoted.isdisjoint(ends)
-
-    def test_sentence_reversal(self, gpt2: HuggingFaceMachine) -> None:
-        (ids,) = gpt2.encode(["The clock struck. Who opened? Nobody did! And"])
-        plan = gpt2.sentence_reversal().plan(ids)
-        assert gpt2.decode(ids[plan.order]) == " Nobody did! Who opened? The clock struck."
-        assert gpt2.decode(ids[-plan.n_cut_off :]) == " And"
-        assert gpt2.sentence_reversal(2).plan(ids).n_blocks == 2
-
-    @pytest.mark.parametrize("delimiters", ["", [], [""], [1], 5])
-    def test_bad_delimiters(self, gpt2: HuggingFaceMachine, delimiters: Any) -> None:
-        with pytest.raises(ValueError, match="delimiters"):
-            gpt2.sentence_ends(delimiters)
-
-    def test_no_token_ends_so(self, gpt2: HuggingFaceMachine) -> None:
-        with pytest.raises(ValueError, match="no token"):
-            gpt2.sentence_reversal(delimiters="\u3002")
-
-    def test_without_a_tokenizer(self) -> None:
-        machine = HuggingFaceMachine(random_model("gpt2", 5), first_token=0)
-        assert machine.tokenizer is None
-        for method in (machine.sentence_ends, lambda: machine.encode(["a"])):
-            with pytest.raises(ValueError, match="no tokenizer"):
-                method()
-
-
-class TestProvenance:
-    def test_json_ready_and_complete(self, machine: HuggingFaceMachine) -> None:
-        facts = json.loads(json.dumps(machine.provenance()))
-        for name in ("parameters_sha256", "configuration_sha256", "tokenizer_sha256"):
-            assert len(facts[name]) == 64
-        assert facts["dtype"] == "float32"
-        assert facts["versions"]["transformers"] == transformers.__version__
-        assert facts["architecture"] in ARCHITECTURES
-        assert facts["window"] is None
-
-    def test_hashes(self, tmp_path: Path, folders: dict[str, Path]) -> None:
-        one = HuggingFaceMachine(folders["gpt2"]).provenance()
-        again = HuggingFaceMachine(folders["gpt2"]).provenance()
-        assert one == again
-        save_model(random_model("gpt2", N_TOKENS, seed=1), tmp_path)
-        tokenizer = save_tokenizer(tmp_path)
-        other = HuggingFaceMachine(tmp_path).provenance()
-        assert other["parameters_sha256"] != one["parameters_sha256"]
-        assert other["configuration_sha256"] == one["configuration_sha256"]
-        assert other["tokenizer_sha256"] == one["tokenizer_sha256"]
-        tokenizer.add_tokens(["<new>"])
-        model = random_model("gpt2", N_TOKENS + 1)
-        third = HuggingFaceMachine(model, tokenizer=tokenizer).provenance()
-        assert third["tokenizer_sha256"] != one["tokenizer_sha256"]
-        assert third["configuration_sha256"] != one["configuration_sha256"]
-
-    def test_hash_is_that_of_the_model_handed_over(self, folders: dict[str, Path]) -> None:
-        loaded = HuggingFaceMachine(folders["llama"])
-        handed = HuggingFaceMachine(loaded.model, tokenizer=loaded.tokenizer)
-        for name in ("parameters_sha256", "configuration_sha256", "tokenizer_sha256"):
-            assert handed.provenance()[name] == loaded.provenance()[name]
-        with torch.no_grad():
-            next(handed.model.parameters()).add_(1.0)
-        assert handed.provenance()["parameters_sha256"] != loaded.provenance()["parameters_sha256"]
-
-    def test_tokenizer_hash_ignores_its_last_use(self, tmp_path: Path) -> None:
-        tokenizer = save_tokenizer(tmp_path)
-        machine = HuggingFaceMachine(random_model("gpt2", N_TOKENS), tokenizer=tokenizer)
-        before = machine.provenance()["tokenizer_sha256"]
-        tokenizer(TEXTS, truncation=True, max_length=5)
-        assert machine.provenance()["tokenizer_sha256"] == before
-
-    def test_repr(self, gpt2: HuggingFaceMachine) -> None:
-        assert "first_token=0" in repr(gpt2)
-        assert "float32" in repr(gpt2)
-
-
 class TestSelfTest:
     def test_measures_rounding(self, machine: HuggingFaceMachine) -> None:
         found = machine.self_test(TEXTS * 3, rng=1)
@@ -598,22 +300,22 @@ class TestSelfTest:
         assert "float32" in repr(found)
         assert json.loads(json.dumps(found.to_dict()))["device"] == "cpu"
 
-    def test_half_precision_is_noisier(self, folders: dict[str, Path]) -> None:
+    def test_half_precision_is_noisier(self, language_models: dict[str, Path]) -> None:
         with pytest.warns(UserWarning, match="bfloat16.*self_test"):
-            half = HuggingFaceMachine(folders["gpt2"], dtype="bfloat16")
+            half = HuggingFaceMachine(language_models["gpt2"], dtype="bfloat16")
         assert half.provenance()["dtype"] == "bfloat16"
-        single = HuggingFaceMachine(folders["gpt2"])
+        single = HuggingFaceMachine(language_models["gpt2"])
         ids = single.encode(TEXTS)
         for coarse, fine in zip(half.log_prob_ragged(ids), single.log_prob_ragged(ids)):
             np.testing.assert_allclose(coarse, fine, atol=BFLOAT16)
         assert half.self_test(TEXTS).max_per_token < BFLOAT16
 
     @pytest.mark.parametrize("dtype", ["float16", "float64"])
-    def test_other_dtypes(self, folders: dict[str, Path], dtype: str) -> None:
+    def test_other_dtypes(self, language_models: dict[str, Path], dtype: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            other = HuggingFaceMachine(folders["llama"], dtype=dtype)
-        single = HuggingFaceMachine(folders["llama"])
+            other = HuggingFaceMachine(language_models["llama"], dtype=dtype)
+        single = HuggingFaceMachine(language_models["llama"])
         assert other.runs_body_and_layer_apart
         assert other.has_cache
         ids = single.encode(TEXTS)[0]
@@ -626,172 +328,3 @@ class TestSelfTest:
     def test_bad(self, gpt2: HuggingFaceMachine) -> None:
         with pytest.raises(ValueError, match="texts must not be empty"):
             gpt2.self_test([])
-
-
-class TestBadModels:
-    """One line that names what is wrong, from whichever library it comes."""
-
-    def refused(self, model: Any, *words: str, **options: Any) -> None:
-        with pytest.raises((ValueError, TypeError)) as caught:
-            HuggingFaceMachine(model, **options)
-        message = str(caught.value)
-        assert "\n" not in message
-        assert caught.value.__cause__ is None
-        for word in words:
-            assert word in message
-
-    def test_no_folder(self, tmp_path: Path) -> None:
-        self.refused(tmp_path / "none", "there is no folder", "none")
-        self.refused(str(tmp_path / "none"), "there is no folder")
-        self.refused("./none", "there is no folder")
-        self.refused("a/b/c", "there is no folder")
-        self.refused("", "model must be")
-
-    def test_no_such_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        import huggingface_hub
-
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-        self.refused("nobody/nothing", "nobody/nothing", "neither a folder here nor on the hub")
-
-    def test_a_file_and_an_empty_folder(self, tmp_path: Path) -> None:
-        (tmp_path / "model.bin").write_bytes(b"")
-        self.refused(tmp_path / "model.bin", "is a file")
-        self.refused(tmp_path, "holds no model", "config.json")
-
-    def test_broken_files(self, tmp_path: Path, folders: dict[str, Path]) -> None:
-        def copy(name: str) -> Path:
-            folder = tmp_path / name
-            folder.mkdir()
-            for file in folders["gpt2"].iterdir():
-                (folder / file.name).write_bytes(file.read_bytes())
-            return folder
-
-        folder = copy("weights")
-        (folder / "model.safetensors").write_bytes(b"\x10" * 1000)
-        self.refused(folder, "model", "can't be read")
-        folder = copy("none")
-        (folder / "model.safetensors").unlink()
-        self.refused(folder, "model.safetensors")
-        folder = copy("config")
-        (folder / "config.json").write_text("{")
-        self.refused(folder, "JSON")
-        folder = copy("kind")
-        (folder / "config.json").write_text('{"model_type": "nonsense"}')
-        self.refused(folder, "nonsense")
-        folder = copy("tokenizer")
-        (folder / "tokenizer.json").write_text("{")
-        self.refused(folder, "tokenizer", "can't be read")
-
-    def test_no_tokenizer(self, tmp_path: Path) -> None:
-        save_model(random_model("gpt2", 50), tmp_path)
-        self.refused(tmp_path, "no tokenizer", "tokenizer=")
-        given = save_tokenizer(tmp_path / "elsewhere")
-        assert HuggingFaceMachine(tmp_path, tokenizer=given, first_token=0).n_symbols == 50
-
-    def test_missing_weights(self, tmp_path: Path) -> None:
-        from safetensors.torch import load_file, save_file
-
-        save_model(random_model("llama", 50), tmp_path)
-        save_tokenizer(tmp_path)
-        file = tmp_path / "model.safetensors"
-        weights = load_file(file)
-        del weights["model.layers.1.mlp.up_proj.weight"]
-        save_file(weights, file, metadata={"format": "pt"})
-        self.refused(tmp_path, "lacks 1 of its weights", "model.layers.1.mlp.up_proj.weight")
-
-    def test_nan_weights(self) -> None:
-        model = random_model("qwen3", 20)
-        with torch.no_grad():
-            model.model.layers[1].mlp.up_proj.weight[2, 3] = torch.nan
-        with pytest.raises(ep.NumericalError, match=r"1 of.*layers.1.mlp.up_proj.weight.*NaN"):
-            HuggingFaceMachine(model)
-
-    def test_not_causal(self, tmp_path: Path) -> None:
-        config = transformers.BertConfig(
-            vocab_size=N_TOKENS,
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=32,
-        )
-        with quiet_transformers():
-            transformers.BertLMHeadModel(config).save_pretrained(tmp_path)
-        save_tokenizer(tmp_path)
-        self.refused(tmp_path, "BertLMHeadModel is not a causal language model", "later token")
-
-    def test_no_language_model(self, tmp_path: Path) -> None:
-        config = transformers.T5Config(
-            vocab_size=50, d_model=16, d_kv=8, num_layers=1, num_heads=2, d_ff=16
-        )
-        with quiet_transformers():
-            transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path)
-        save_tokenizer(tmp_path)
-        self.refused(tmp_path, "not a causal language model", "T5Config")
-        self.refused(torch.nn.Linear(2, 2), "model must be a folder", "Linear")
-        self.refused(3, "model must be a folder", "int")
-
-    def test_tokens_outside_of_the_vocabulary(self, gpt2: HuggingFaceMachine) -> None:
-        with pytest.raises(ValueError, match="300"):
-            gpt2.log_prob([1, 300])
-        with pytest.raises(ValueError, match="-1"):
-            gpt2.log_prob([[1, -1]])
-
-    @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-    def test_no_gpu(self, folders: dict[str, Path]) -> None:
-        self.refused(folders["gpt2"], "cuda", "GPU", device="cuda")
-
-    @pytest.mark.parametrize(
-        ("options", "named"),
-        [
-            ({"dtype": "float8"}, "dtype"),
-            ({"temperature": 0.0}, "temperature"),
-            ({"device": "nowhere"}, "device"),
-            ({"context": 0}, "context"),
-            ({"batch_tokens": 0}, "batch_tokens"),
-        ],
-    )
-    def test_bad_options(self, folders: dict[str, Path], options: Any, named: str) -> None:
-        self.refused(folders["gpt2"], named, **options)
-
-    def test_options_without_effect(self) -> None:
-        self.refused(random_model("gpt2", 5), "attention", attention="eager")
-
-    def test_attention(self, folders: dict[str, Path]) -> None:
-        eager = HuggingFaceMachine(folders["gpt2"], attention="eager")
-        usual = HuggingFaceMachine(folders["gpt2"])
-        assert eager.provenance()["attention"] == "eager"
-        ids = usual.encode(TEXTS)[0]
-        np.testing.assert_allclose(eager.log_prob(ids), usual.log_prob(ids), atol=FLOAT32)
-
-
-class TestQuiet:
-    def test_nothing_is_printed(
-        self, folders: dict[str, Path], capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            for architecture in ARCHITECTURES:
-                machine = HuggingFaceMachine(folders[architecture])
-                machine.log_prob_ragged(machine.encode(TEXTS))
-                machine.sample(3, 2, rng=0)
-        assert capfd.readouterr() == ("", "")
-
-    def test_settings_come_back(self, gpt2: HuggingFaceMachine) -> None:
-        from transformers.utils import logging
-
-        settings: Any = logging
-        before = settings.get_verbosity(), settings.is_progress_bar_enabled()
-        gpt2.log_prob([1, 2])
-        assert (settings.get_verbosity(), settings.is_progress_bar_enabled()) == before
-
-    def test_transformers_is_imported_when_it_is_used(self) -> None:
-        code = (
-            "import sys; from entroprod.neural import entropy_production, TorchMachine; "
-            "assert 'transformers' not in sys.modules; sys.modules['transformers'] = None\n"
-            "from entroprod.neural import HuggingFaceMachine, train_language_model\n"
-            "for call in (lambda: HuggingFaceMachine('x'), lambda: train_language_model('', '')):\n"
-            "    try: call()\n"
-            "    except ImportError as error: assert 'entroprod[text]' in str(error)\n"
-            "    else: raise AssertionError\n"
-        )
-        subprocess.run([sys.executable, "-c", code], check=True)

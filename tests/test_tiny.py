@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from entroprod.neural import HuggingFaceMachine, LanguageModelTraining, train_la
 from entroprod.neural.architectures import ARCHITECTURES
 from entroprod.neural.corpus import Corpus, train_tokenizer
 from entroprod.neural.tiny import rate_factor
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 # Losses are means in float32 over some hundred tokens.
 FLOAT32 = 1e-4
@@ -55,14 +56,6 @@ def shuffled(text: str, rng: np.random.Generator) -> str:
     ends = [i + 1 for i, letter in enumerate(text) if letter in ".!?"]
     sentences = [text[a:b].strip() for a, b in zip([0, *ends], ends)]
     return " ".join(sentences[i] for i in rng.permutation(len(sentences)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

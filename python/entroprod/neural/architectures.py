@@ -30,6 +30,10 @@ def architecture_config(
             "n_layer": n_layers,
             "n_head": width // head_size,
             "n_positions": context,
+            # The others have none, and a small network has nothing to spare.
+            "resid_pdrop": 0.0,
+            "embd_pdrop": 0.0,
+            "attn_pdrop": 0.0,
         },
         "llama": attention,
         "qwen3": attention,
