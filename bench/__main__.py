@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import (
     bench_decomposition,
+    bench_discrete,
     bench_gradient,
     bench_linear_gaussian,
     bench_neural,
@@ -35,6 +36,7 @@ TOPICS: dict[str, Topic] = {
     "time_varying": bench_time_varying.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
     "structured": bench_structured.rows,
+    "discrete": bench_discrete.rows,
     "neural": bench_neural.rows,
 }
 
