@@ -36,8 +36,8 @@ TOPICS: dict[str, Topic] = {
     "time_varying": bench_time_varying.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
     "structured": bench_structured.rows,
-    "discrete": bench_discrete.rows,
     "neural": bench_neural.rows,
+    "discrete": bench_discrete.rows,
 }
 
 
