@@ -68,9 +68,13 @@ class Worst:
     def see(self, residual: float, tolerance: float, where: str) -> None:
         """Take one more into account; NaN is the worst of all."""
         self.n_seen += 1
-        if self.n_seen > 1 and math.isnan(self.residual):
+        if math.isnan(self.residual):
             return
-        if self.n_seen == 1 or not residual * self.tolerance <= self.residual * tolerance:
+        if math.isnan(residual):
+            self.residual, self.tolerance, self.where = residual, tolerance, where
+            return
+        first_off = self.residual == 0.0 and residual > 0.0  # whatever the tolerances are
+        if self.n_seen == 1 or first_off or residual * self.tolerance > self.residual * tolerance:
             self.residual, self.tolerance, self.where = residual, tolerance, where
 
     def measurement(self, what: str, because: str = "") -> Measurement:
@@ -80,7 +84,7 @@ class Worst:
         return Measurement(
             self.residual,
             self.tolerance,
-            1.0,
+            1.0 + self.residual,  # the size of what should be 1, or of what should be 0, in nats
             DECISIVE_FOR_MACHINES,
             what if self.residual == 0.0 else f"{what}; {self.where}",
             because,

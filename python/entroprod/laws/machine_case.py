@@ -29,6 +29,8 @@ ENUMERATED = 4096
 SCORED_SYMBOLS = 2**18
 # Sequences that a machine is given at once.
 BATCH = 512
+# Lengths at which the form of answers is looked at.
+_MOST_LENGTHS = 64
 # Fewer paths drawn from log_prob itself than this decide nothing.
 _FEW_PATHS = 200
 
@@ -149,11 +151,13 @@ class MachineCase:
     def form_problem(self) -> str:
         """What is wrong with the form of the log-probabilities that come back, or nothing."""
         try:
-            for n_steps in {1, self.n_steps}:
-                self.score(self.given[:1, :n_steps])
+            lengths = np.unique(np.linspace(1, self.n_steps, min(self.n_steps, _MOST_LENGTHS)))
+            sequences = [self.given[0, : int(n_steps)] for n_steps in lengths]
+            for one in sequences:
+                self.score(one[np.newaxis])
             self.score(self.given)
             if callable(getattr(self.machine, "log_prob_ragged", None)):
-                self.score_ragged([self.given[0], self.given[1, :1]])
+                self.score_ragged(sequences)
         except NotApplicable as reason:
             return str(reason)
         return ""

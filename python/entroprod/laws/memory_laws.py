@@ -21,6 +21,8 @@ _WHY = "the machine's precision, per number"
 def memory_is_determined(case: MachineCase) -> Measurement:
     """Largest difference of memories between two calls, and between batches of two sizes."""
     memory = _reader(case)
+    if problem := memory.form_problem(case.given):
+        return Measurement(1.0, 0.0, 1.0, detail=problem)
     worst = Worst()
     for length in range(case.n_steps + 1):
         together = memory(case.given[:, :length])
@@ -73,6 +75,14 @@ class _Memory:
 
     def __init__(self, case: MachineCase) -> None:
         self.machine = case.machine
+
+    def form_problem(self, sequences: AnyArray) -> str:
+        """What is wrong with the form of memories, or nothing."""
+        try:
+            sizes = {self(sequences[:, :length]).shape[1] for length in (0, 1, sequences.shape[1])}
+        except NotApplicable as reason:
+            return str(reason)
+        return "" if len(sizes) == 1 else f"memory returns rows of {sorted(sizes)} numbers"
 
     def __call__(self, sequences: AnyArray) -> FloatArray:
         answer = np.asarray(self.machine.memory(sequences.copy()))

@@ -34,11 +34,13 @@ _MOST_BINS = 32
 _BIN_OF = 25
 # Networks that emit values are small, and have no vocabulary to go through.
 _VALUES_FOR_SYMBOLS = 4
-# A cumulated probability that is known to worse than this isn't put into a bin.
+# Places that are known to worse than this on average aren't put into bins.
 _ROUGH = 0.01
 # Covariance of q in units of the sampled one: narrower, so that q/p is bounded for a p that is
 # nearly normal; much narrower, should p be narrower than what was sampled.
-_NARROWED = (0.5, 0.1)
+_NARROWED = (0.5, 0.1, 0.02)
+# Comparisons for each bin: alone and with all before it, in three ways to look at places.
+_COMPARISONS = 6
 # The evidence that all draws in one bin would give, in units of what is needed.
 _ENOUGH_EVIDENCE = 3.0
 
@@ -88,8 +90,9 @@ def sampling_is_reproducible(case: MachineCase) -> Measurement:
     if not np.array_equal(first, again):
         return Measurement(1.0, 0.0, 1.0, detail="the same seed drew two different batches")
     if np.array_equal(first, other) and not case.sample_problem:
-        chance = float(np.exp(np.sum(case.score(first))))
-        if case.n_symbols is None or chance < FALSE_ALARM:
+        scores = case.score(first)
+        likely = np.isfinite(scores).all() and np.exp(scores.sum()) >= FALSE_ALARM
+        if case.n_symbols is None or not likely:
             detail = "two seeds drew the same batch"
             return Measurement(1.0, 0.0, 1.0, detail=detail)
     return Measurement(0.0, 0.0, 1.0, detail=f"3 batches of {N_GIVEN} sequences")
@@ -175,60 +178,97 @@ def _against(count: int, n_drawn: int, lowest: float, highest: float) -> float:
 
 @law("every step is drawn from log_prob's distribution of the next symbol or value", _CHANCE)
 def sampled_steps(case: MachineCase) -> Measurement:
-    """Places of drawn steps in the cumulated distribution given their past: uniform, and counted.
+    """Places of drawn steps in the cumulated distribution given their past.
 
-    A place is a uniform random number for a sound machine, whatever its past; at a symbol it is
-    drawn uniformly between the cumulated probabilities below and up to it.
+    For a sound machine a place is a uniform random number, whatever the past; at a symbol it is
+    drawn uniformly between the cumulated probabilities below and up to it. Symbols and values are
+    cumulated in their own order and from the likeliest on, and the differences, modulo 1, of
+    successive places show whether steps are drawn independently.
     """
     case.require_sampler()
     if case.n_symbols is None and case.require_values() > 1:
         raise NotApplicable("the place of a vector in its distribution is not one number")
     rng = case.generator(10)
-    each = (case.n_symbols or N_SCORED / _VALUES_FOR_SYMBOLS) * (case.n_steps + 1) / 2
-    n_affordable = case.n_affordable(each, "the distribution of one next step")
-    n_tested = min(_MOST_STEPS, n_affordable, case.paths.shape[0] * case.n_steps)
-    chosen = rng.choice(case.paths.shape[0] * case.n_steps, n_tested, replace=False)
-    paths, steps = np.divmod(chosen, case.n_steps)
-    places = np.empty(n_tested)
+    paths, steps = _choose_steps(case, rng)
+    n_bins = int(np.clip(len(paths) // _BIN_OF, 2, _MOST_BINS))
+    needed = math.log(2 * _COMPARISONS * n_bins / FALSE_ALARM)
+    if len(paths) * math.log(n_bins) < _ENOUGH_EVIDENCE * needed:
+        raise NotApplicable(f"undecided: {len(paths)} steps are all that can be afforded")
+    places, errors = np.empty((len(paths), 2)), np.empty(len(paths))
     for step in np.unique(steps):
         here = steps == step
         drawn = case.paths[paths[here]]
-        places[here] = _places(case, drawn[:, :step], drawn[:, step], rng)
-    n_bins = int(np.clip(n_tested // _BIN_OF, 2, _MOST_BINS))
-    needed = math.log(2 * n_bins / FALSE_ALARM)
-    if n_tested * math.log(n_bins) < _ENOUGH_EVIDENCE * needed:
-        raise NotApplicable(f"undecided: {n_tested} steps are all that can be afforded")
+        places[here], errors[here] = _places(case, drawn[:, :step], drawn[:, step], rng)
     if np.isnan(places).any():
-        return Measurement(math.nan, needed, needed, 1.0, f"{n_tested} sampled steps")
-    counts, _ = np.histogram(places, bins=n_bins, range=(0.0, 1.0))
-    slack = case.tolerance * case.n_steps
+        return Measurement(math.nan, needed, needed, 1.0, f"{len(paths)} sampled steps")
+    if errors.mean() > _ROUGH:
+        raise NotApplicable("undecided: the density of the next value is too rough to integrate")
+    # A place that is wrong by so much changes bins as often as it is so near to an edge.
+    slack = case.tolerance * case.n_steps + 2 * float(errors.mean())
+    successive = np.flatnonzero((np.diff(paths) == 0) & (np.diff(steps) == 1))[::2]
+    ways = {
+        "cumulated in order": places[:, 0],
+        "cumulated from the likeliest on": places[:, 1],
+        "by difference to the step before": (places[successive + 1, 0] - places[successive, 0]) % 1,
+    }
     found = [
-        _against(int(count), n_tested, 1 / n_bins - slack, 1 / n_bins + slack) for count in counts
+        (evidence, f"{where}, {way}")
+        for way, values in ways.items()
+        if len(values)
+        for evidence, where in _bin(values, n_bins, slack)
     ]
-    bin_ = int(np.argmax(found))
-    detail = (
-        f"{n_tested} sampled steps; {counts[bin_]} of them in the {bin_ + 1}. of {n_bins} equally "
-        "likely parts"
-    )
-    return Measurement(found[bin_], needed, needed, 1.0, detail)
+    evidence, where = max(found)
+    return Measurement(evidence, needed, needed, 1.0, f"{len(paths)} sampled steps; {where}")
+
+
+def _choose_steps(case: MachineCase, rng: np.random.Generator) -> tuple[AnyArray, AnyArray]:
+    """Paths and steps, (n,) each, at random but for every other one being the next of the same."""
+    each = (case.n_symbols or N_SCORED / _VALUES_FOR_SYMBOLS) * (case.n_steps + 1) / 2
+    n_affordable = case.n_affordable(each, "the distribution of one next step")
+    n_pairs, odd = divmod(case.n_steps, 2)
+    # Steps in pairs that don't overlap, the first or the last left over by chance if T is odd.
+    first = odd * rng.integers(2, size=len(case.paths))
+    n_chosen = min(_MOST_STEPS, n_affordable) // 2
+    if n_pairs == 0:
+        chosen = rng.permutation(len(case.paths))[: 2 * n_chosen]
+        return chosen, np.zeros_like(chosen)
+    everywhere = len(case.paths) * n_pairs
+    paths, pairs = np.divmod(rng.choice(everywhere, min(n_chosen, everywhere), False), n_pairs)
+    steps = first[paths] + 2 * pairs
+    return np.repeat(paths, 2), np.stack([steps, steps + 1], axis=1).reshape(-1)
+
+
+def _bin(values: FloatArray, n_bins: int, slack: float) -> list[tuple[float, str]]:
+    """Evidence against uniform values: in equally likely parts, and up to the end of each."""
+    counts, _ = np.histogram(values, bins=n_bins, range=(0.0, 1.0))
+    found = []
+    for i, (count, up_to) in enumerate(zip(counts.tolist(), counts.cumsum().tolist()), start=1):
+        for seen, share, text in ((count, 1, f"{i - 1} and {i}"), (up_to, i, f"0 and {i}")):
+            p = share / n_bins
+            evidence = _against(seen, len(values), p - slack, p + slack)
+            found.append((evidence, f"{seen} of {len(values)} places between {text} of {n_bins}"))
+    return found
 
 
 def _places(
     case: MachineCase, prefixes: AnyArray, drawn: AnyArray, rng: np.random.Generator
-) -> FloatArray:
-    """Cumulated probability of what was drawn after each prefix."""
+) -> tuple[FloatArray, FloatArray]:
+    """(n, 2) cumulated probability of what was drawn after each prefix, in two orders; errors."""
     if case.n_symbols is None:
         found = [integrate_next(case, prefix, y[0]) for prefix, y in zip(prefixes, drawn)]
-        if max(one.error for one in found) > _ROUGH:
-            raise NotApplicable(
-                "undecided: the density of the next value is too rough to integrate"
-            )
-        return np.array([one.below / one.total if one.total else math.nan for one in found])
+        errors = [max(one.error, one.place_error) for one in found]
+        return np.stack([one.places for one in found]), np.array(errors)
     probabilities = np.exp(case.next_scores(prefixes))
-    cumulated = np.cumsum(probabilities, axis=1)
-    total, rows = cumulated[:, -1], np.arange(len(drawn))
-    place = cumulated[rows, drawn] - rng.random(len(drawn)) * probabilities[rows, drawn]
-    return np.asarray(place / np.where(total > 0, total, math.nan))
+    likeliest = np.argsort(-probabilities, axis=1, kind="stable")
+    within = rng.random(len(drawn))
+    rows = np.arange(len(drawn))
+    found_in = []
+    for order in (np.broadcast_to(np.arange(case.n_symbols), likeliest.shape), likeliest):
+        ordered = np.take_along_axis(probabilities, order, axis=1)
+        cumulated = np.cumsum(ordered, axis=1)
+        at = np.argmax(order == drawn[:, np.newaxis], axis=1)
+        found_in.append((cumulated[rows, at] - within * ordered[rows, at]) / cumulated[:, -1])
+    return np.stack(found_in, axis=1), np.zeros(len(drawn))
 
 
 @law(

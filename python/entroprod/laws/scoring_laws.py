@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from entroprod.arrays import FloatArray
@@ -43,8 +41,8 @@ def probabilities_at_most_one(case: MachineCase) -> Measurement:
     case.require_symbols()
     rows = case.score(case.given)
     worst = Worst()
-    above = float(np.max(np.where(np.isnan(rows), np.inf, rows)))
-    worst.see(max(above, 0.0), case.tolerance, f"the largest is {math.exp(min(above, 700.0)):.6g}")
+    above = np.maximum(np.max(rows), 0.0)
+    worst.see(float(above), case.tolerance, f"the largest is {np.exp(above):.6g}")
     return _per_step(case, worst, f"{rows.size} steps")
 
 
