@@ -21,6 +21,7 @@ Strategies need the extra ``testing``, which is Hypothesis; checks don't.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from entroprod.testing.awkward import awkward_machines
@@ -110,6 +111,9 @@ if TYPE_CHECKING:
         unstable_machines,
     )
 
+# Imported when one of their names is asked for.
+_STRATEGY_MODULES = ("strategies",)
+
 __all__ = [
     "awkward_machines",
     "check_antisymmetric_part",
@@ -195,11 +199,11 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from entroprod.testing import strategies
+        modules = [import_module(f"{__name__}.{stem}") for stem in _STRATEGY_MODULES]
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
         raise ImportError(
-            f'entroprod.testing.{name} needs Hypothesis: pip install "entroprod[testing]"'
+            f'{__name__}.{name} needs Hypothesis: pip install "entroprod[testing]"'
         ) from error
-    return getattr(strategies, name)
+    return next(getattr(module, name) for module in modules if hasattr(module, name))
