@@ -359,6 +359,8 @@ def test_precision_is_told_or_shown() -> None:
     for name in TOLERANCES:
         told = find_precision({"dtype": f"torch.{name}"}, fine, never)
         assert (told.tolerance, name in told.source) == (TOLERANCES[name], True)
+    several = find_precision({"dtype": ["torch.float64", "torch.float32"]}, fine, never)
+    assert several.tolerance == TOLERANCES["float32"]
     assert find_precision({}, fine.astype(np.float32), never).tolerance == TOLERANCES["float32"]
     rounded = fine.astype(np.float32).astype(np.float64)
     assert find_precision({}, rounded, never).tolerance == TOLERANCES["float32"]

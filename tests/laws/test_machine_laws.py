@@ -151,7 +151,7 @@ def test_a_swap_of_two_symbols_in_the_sampler_is_found(n: int, seed: int, n_step
         ept.check_sampled_frequencies(wrong, n_steps=n_steps, seed=seed)
 
 
-@FEW
+@settings(max_examples=6)  # integrals around each of hundreds of values
 @given(st.floats(0.3, 0.7) | st.floats(1.5, 4.0), st.integers(1, 2), SEEDS)
 def test_a_sampler_of_another_width_is_found(factor: float, n_outputs: int, seed: int) -> None:
     machine = Autoregression(n_outputs=n_outputs)

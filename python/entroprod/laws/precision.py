@@ -45,8 +45,11 @@ def find_precision(
     measure_noise : callable
         Gives the largest relative difference between log-probabilities in batches of two sizes.
     """
-    told = str(provenance.get("dtype", "")).rsplit(".", 1)[-1]
-    if told in TOLERANCES:
+    given = provenance.get("dtype", "")
+    # A machine of several parts tells a list of them; the coarsest one limits the result.
+    names = [str(one).rsplit(".", 1)[-1] for one in (given if isinstance(given, list) else [given])]
+    if names and all(name in TOLERANCES for name in names):
+        told = max(names, key=TOLERANCES.__getitem__)
         return Precision(TOLERANCES[told], f"the machine says that it computes in {told}")
     name = values.dtype.name
     if name != "float64" and name in TOLERANCES:
