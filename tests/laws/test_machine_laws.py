@@ -77,6 +77,16 @@ def test_sound_machines_pass(machine: Any, n_steps: int, n_paths: int, seed: int
 
 
 @FEW
+@given(
+    st.one_of(ept.markov_chains(zeros=True), ept.hidden_markovs(zeros=True)),
+    st.integers(1, 8),
+    SEEDS,
+)
+def test_discrete_machines_of_the_library_pass(machine: Any, n_steps: int, seed: int) -> None:
+    ept.check_machine(machine, n_steps=n_steps, n_paths=500, seed=seed)
+
+
+@FEW
 @given(hidden_chains(), st.integers(2, 6))
 def test_plain_functions_pass(machine: Hidden, n_steps: int) -> None:
     function = ep.FunctionMachine(machine.log_prob, n_symbols=machine.n_symbols)

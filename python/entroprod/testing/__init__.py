@@ -112,7 +112,7 @@ if TYPE_CHECKING:
     )
 
 # Imported when one of their names is asked for.
-_STRATEGY_MODULES = ("strategies",)
+_STRATEGY_MODULES = ("discrete", "strategies")
 
 __all__ = [
     "awkward_machines",
