@@ -19,6 +19,7 @@ import transformers
 import entroprod as ep
 from entroprod.neural import HuggingFaceMachine
 from entroprod.neural.architectures import ARCHITECTURES
+from entroprod.testing import check_machine
 from hugging_face_models import (
     BFLOAT16,
     FLOAT32,
@@ -172,6 +173,9 @@ class TestEnumeration:
         assert (forward * result.sigma).sum() > 1e-3
         if len(sequences) == 81:
             assert mean == pytest.approx(1, abs=OF_SUMS)
+
+    def test_laws_of_any_machine(self, three_symbols: HuggingFaceMachine) -> None:
+        assert check_machine(three_symbols, n_steps=8, n_paths=500).passed
 
     def test_monte_carlo(self, three_symbols: HuggingFaceMachine) -> None:
         sequences = all_sequences(3, 4)
