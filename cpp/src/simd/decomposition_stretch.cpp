@@ -1,21 +1,22 @@
 // The decomposition of a constant pair of machines over a stretch of steps, its segments side by
 // side: one in each lane of a register.
 //
-// Symbols as in decomposition_kernel.hpp. Here h is given by its own white noise: with Pi = R R^T,
-// R lower triangular, and w ~ N(0, I) that of e and then of h, one step is
-//   y = N w,  N = [D, C R],   h' = M w,  M = [G, A R]   (h' the memory after it),
-// and all that the step needs are covariances of linear maps of w:
-//   e^B:   N - C^b Gamma M, and C^b Omega C^bT,
-//   V  :   N J^-1 N^T with J = I + M^T Lambda M, what the observations behind say about w,
-//   V^g:   N - W Gamma M, and W Omega W^T, W being the regression of y on g = Gamma h' + ..
+// Symbols as in decomposition_kernel.hpp. With Pi = R R^T, R lower triangular, h is R w for white
+// w, and with g = Gamma (A h + G e) + .. the step's covariances are sums of squares:
+//   of e^B:      (C - C^b Gamma A) R w + (D - C^b Gamma G) e,       and C^b Omega C^bT,
+//   of y - W g:  (C - W Gamma A) R w + (D - W Gamma G) e,           and W Omega W^T.
+// What the observations from t on say about h_t leaves it ln det B_t less uncertain, twice the
+// nats, B = I + R^T Lambda R, and what y_t adds to those behind it is
+//   ln det V_t = ln det B_t - ln det B_{t+1} + ln det D D^T,
+// one determinant a step.
 #include <cmath>
 #include <cstddef>
 #include <memory>
 
 #include "simd/lane_machine.hpp"
+#include "simd/lane_matrix.hpp"
 #include "simd/logarithm.hpp"
 #include "simd/pick.hpp"
-#include "simd/production_kernel.hpp"
 #include "simd/tables.hpp"
 #include "simd/vector.hpp"
 
@@ -26,27 +27,23 @@ namespace {
 // A pair's coefficients in every lane; the products that no step changes, too.
 template <int N, int M>
 struct LanePair {
-    Lanes transition[N * N], transition_t[N * N], input[N * M], emission[M * N], noise[M * M];
-    Lanes filter[N * N], filter_t[N * N];
+    Lanes transition[N * N], input[N * M], emission[M * N], noise[M * M], filter_t[N * N];
     Lanes emission_over_filter[(M + N) * N];  // of the backward machine
-    Lanes back_filter_t[N * N];
-    Lanes back_input_noise[N * M];     // G^b D
-    Lanes back_input_emission[N * N];  // G^b C
-    Lanes driven[N * N];               // G G^T
-    Lanes gram[N * N];                 // (D^-1 C)^T D^-1 C
-    Lanes log_det_ratio;
+    Lanes back_input_noise[N * M];            // G^b D
+    Lanes back_input_emission[N * N];         // G^b C
+    Lanes driven[N * N];                      // G G^T
+    Lanes gram[N * N];                        // (D^-1 C)^T D^-1 C
+    double log_det_ratio;
+    double log_det_noise = 0.0;  // ln det D D^T
 
     explicit LanePair(const PairStep<double>& step) : log_det_ratio(step.log_det_ratio) {
         constexpr Extent<N> n(N);
         constexpr Extent<M> m(M);
         spread_all(step.transition, transition);
-        spread_all(step.transition_t, transition_t);
         spread_all(step.input, input);
         spread_all(step.emission, emission);
         spread_all(step.noise, noise);
-        spread_all(step.filter, filter);
         spread_all(step.filter_t, filter_t);
-        spread_all(step.back_filter_t, back_filter_t);
         for (int i = 0; i < M * N; ++i) emission_over_filter[i] = Lanes(step.back_emission[i]);
         for (int i = 0; i < N * N; ++i) {
             emission_over_filter[M * N + i] = Lanes(step.back_filter[i]);
@@ -62,6 +59,7 @@ struct LanePair {
         for (double& entry : square) entry = 0.0;
         add_gram(m, n, step.whitened_emission, square);
         spread_all(square, gram);
+        for (int i = 0; i < M; ++i) log_det_noise += 2.0 * std::log(step.noise[i * M + i]);
     }
 };
 
@@ -76,164 +74,92 @@ struct LaneSums {
     }
 };
 
-ENTROPROD_INLINE double sum_of_lanes(Lanes a) {
-    double result = 0.0;
-    for (int lane = 0; lane < register_lanes; ++lane) result += a.values[lane];
-    return result;
-}
-ENTROPROD_INLINE double lowest_of_lanes(Lanes a) {
-    double result = a.values[0];
-    for (int lane = 1; lane < register_lanes; ++lane) {
-        // A NaN, too, is the lowest.
-        if (!(a.values[lane] >= result)) result = a.values[lane];
-    }
-    return result;
-}
-
-// sum_k a_k b_k with rows of `inner` numbers.
-template <int inner>
-ENTROPROD_INLINE Lanes dot(const Lanes* a, const Lanes* b) {
-    Lanes sum = a[0] * b[0];
-    for (int k = 1; k < inner; ++k) sum += a[k] * b[k];
-    return sum;
-}
-
-// out += a b^T, of which the result is known to be symmetric: (rows, inner) each.
-template <int rows, int inner>
-ENTROPROD_INLINE void add_symmetric(const Lanes* a, const Lanes* b, Lanes* out) {
-    for (int i = 0; i < rows; ++i) {
-        for (int j = 0; j <= i; ++j) {
-            out[i * rows + j] += dot<inner>(a + i * inner, b + j * inner);
-            out[j * rows + i] = out[i * rows + j];
-        }
-    }
-}
-
-// a -> left a left^T + added, all symmetric.
-template <int N>
-ENTROPROD_INLINE void map_symmetric(const Lanes* left, const Lanes* added, Lanes* a) {
-    Lanes product[N * N];
-    multiply(Extent<N>(N), Extent<N>(N), Extent<N>(N), left, a, product);
-    for (int i = 0; i < N * N; ++i) a[i] = added[i];
-    add_symmetric<N, N>(product, left, a);
-}
-
-// Replaces a symmetric positive definite A by L below its diagonal and the reciprocals of the
-// pivots on it, A = L diag(pivots) L^T; returns the product of the pivots. Of each pivot is
-// recorded by how much it exceeds `clear` times the diagonal.
-template <int N>
-ENTROPROD_INLINE Lanes factor(double clear, Lanes* a, Lanes& margin) {
-    Lanes determinant(1.0);
-    Lanes whole[N];
-    for (int i = 0; i < N; ++i) whole[i] = a[i * N + i];
-    for (int j = 0; j < N; ++j) {
-        const Lanes pivot = a[j * N + j];
-        margin = lower(margin, pivot - Lanes(clear) * whole[j]);
-        determinant = j == 0 ? pivot : determinant * pivot;
-        const Lanes inverse = Lanes(1.0) / pivot;
-        a[j * N + j] = inverse;
-        for (int i = j + 1; i < N; ++i) {
-            const Lanes entry = a[i * N + j] * inverse;
-            for (int k = j + 1; k <= i; ++k) a[i * N + k] -= entry * a[k * N + j];
-            // Later rows still need the entry times the pivot.
-            a[j * N + i] = entry;
-        }
-        for (int i = j + 1; i < N; ++i) a[i * N + j] = a[j * N + i];
-    }
-    return determinant;
+// Records in the margin by how much a covariance's determinant exceeds a part of the product of its
+// variances. Where it does, so does what is left of each by those before it, in any order.
+ENTROPROD_INLINE void require_part(double part, Lanes determinant, Lanes variances, Lanes& margin) {
+    margin = lower(margin, determinant - Lanes(part) * variances);
 }
 
 // R of Pi = R R^T; a component without any variance has none.
 template <int N>
 ENTROPROD_INLINE void root_of(const Lanes* pi, Lanes* root, Lanes& margin) {
-    constexpr double tiny = 1e-290;
+    const Lanes tiny(1e-290);
     Lanes rest[N * N];
-    for (int i = 0; i < N * N; ++i) rest[i] = pi[i], root[i] = Lanes(0.0);
+    Lanes determinant(1.0), variances(1.0);
+    for (int i = 0; i < N * N; ++i) rest[i] = pi[i];
     for (int j = 0; j < N; ++j) {
-        const Lanes pivot = rest[j * N + j];
-        margin = lower(margin, pivot - Lanes(clear_variance) * pi[j * N + j] + Lanes(tiny));
-        const Lanes inverse = Lanes(1.0) / square_root(pivot + Lanes(tiny));
-        for (int i = j; i < N; ++i) root[i * N + j] = rest[i * N + j] * inverse;
+        const Lanes pivot = rest[j * N + j] + tiny;
+        determinant = determinant * pivot;
+        variances = variances * (pi[j * N + j] + tiny);
+        const Lanes inverse = Lanes(1.0) / square_root(pivot);
+        for (int i = j; i < N; ++i) root[triangle(i) + j] = rest[i * N + j] * inverse;
         for (int i = j + 1; i < N; ++i) {
-            for (int k = j + 1; k <= i; ++k) rest[i * N + k] -= root[i * N + j] * root[k * N + j];
+            for (int k = j + 1; k <= i; ++k) {
+                rest[i * N + k] -= root[triangle(i) + j] * root[triangle(k) + j];
+            }
         }
     }
+    require_part(clear_variance, determinant, variances, margin);
 }
 
-// A R and C R for each step of the segments: (n_steps, N + M, N), in the order of time.
+// R for the times from the starts of the segments to their ends: (n_steps + 1, triangle(N)).
 template <int N, int M>
 void run_forward(const LanePair<N, M>& pair, int n_steps, Lanes* pi, Lanes* roots, Lanes& margin) {
-    constexpr Extent<N> n(N);
-    constexpr Extent<M> m(M);
     for (int k = 0; k < n_steps; ++k) {
-        Lanes root[N * N];
-        root_of<N>(pi, root, margin);
-        Lanes* out = roots + static_cast<std::ptrdiff_t>(k) * (N + M) * N;
-        multiply(n, n, n, pair.transition, root, out);
-        multiply(m, n, n, pair.emission, root, out + N * N);
+        root_of<N>(pi, roots + k * triangle(N), margin);
         map_symmetric<N>(pair.transition, pair.driven, pi);
     }
+    root_of<N>(pi, roots + n_steps * triangle(N), margin);
 }
 
 template <int N, int M>
 struct LaneState {
     Lanes gamma[N * N], omega[N * N], lambda[N * N];
+    Lanes log_det;  // ln det B
 };
 
-// [first, second], (rows, A) and (rows, B) -> (rows, A + B).
-template <int rows, int A, int B>
-ENTROPROD_INLINE void beside(const Lanes* first, const Lanes* second, Lanes* out) {
-    for (int i = 0; i < rows; ++i) {
-        for (int j = 0; j < A; ++j) out[i * (A + B) + j] = first[i * A + j];
-        for (int j = 0; j < B; ++j) out[i * (A + B) + A + j] = second[i * B + j];
-    }
-}
-
-// det V: N J^-1 N^T.
-template <int N, int M>
-ENTROPROD_INLINE Lanes det_given_future(const Lanes* lambda, const Lanes* moved, const Lanes* seen,
-                                        Lanes& margin) {
-    constexpr int Z = M + N;
-    Lanes lambda_moved[N * Z], information[Z * Z], covariance[M * M], solved[M * Z];
-    multiply(Extent<N>(N), Extent<N>(N), Extent<Z>(Z), lambda, moved, lambda_moved);
-    for (int i = 0; i < Z; ++i) {
+// det B. It carries the relative error of a rounding over the part that it is of B's diagonal.
+template <int N>
+ENTROPROD_INLINE Lanes det_of_information(const Lanes* lambda, const Lanes* root, Lanes& margin) {
+    constexpr double well_conditioned = 0x1p-11;
+    Lanes seen[N * N], b[N * N];
+    multiply_by_root<N, N>(lambda, root, seen);
+    for (int i = 0; i < N; ++i) {
         for (int j = 0; j <= i; ++j) {
             Lanes sum(i == j ? 1.0 : 0.0);
-            for (int k = 0; k < N; ++k) sum += moved[k * Z + i] * lambda_moved[k * Z + j];
-            information[i * Z + j] = information[j * Z + i] = sum;
+            for (int k = i; k < N; ++k) sum += root[triangle(k) + i] * seen[k * N + j];
+            b[i * N + j] = b[j * N + i] = sum;
         }
     }
-    factor<Z>(0.0, information, margin);
-    for (int r = 0; r < M; ++r) {
-        for (int i = 0; i < Z; ++i) {
-            Lanes value = seen[r * Z + i];
-            for (int k = 0; k < i; ++k) value -= information[i * Z + k] * solved[r * Z + k];
-            solved[r * Z + i] = value;
-        }
-    }
-    for (int i = 0; i < M; ++i) {
-        Lanes scaled[Z];
-        for (int k = 0; k < Z; ++k) scaled[k] = solved[i * Z + k] * information[k * Z + k];
-        for (int j = 0; j <= i; ++j) {
-            covariance[i * M + j] = covariance[j * M + i] = dot<Z>(scaled, solved + j * Z);
-        }
-    }
-    return factor<M>(0.0, covariance, margin);
+    const Lanes diagonal = product_of_diagonal<N>(b);
+    const Lanes result = determinant_of<N>(b);
+    require_part(well_conditioned, result, diagonal, margin);
+    return result;
 }
 
-// det V^g, from N and Gamma M.
+// How the maps of w and e that a step needs are named.
 template <int N, int M>
-ENTROPROD_INLINE Lanes det_given_memory(const Lanes* omega, const Lanes* read, const Lanes* seen,
-                                        Lanes& margin) {
-    constexpr int Z = M + N;
+struct StepMaps {
+    Lanes gamma_a[N * N], gamma_g[N * M];
+    Lanes read[N * N];  // Gamma A R
+    Lanes seen[M * N];  // C R
+};
+
+// det V^g.
+template <int N, int M>
+ENTROPROD_INLINE Lanes det_given_memory(const Lanes* omega, const Lanes* noise,
+                                        const StepMaps<N, M>& maps, Lanes& margin) {
     Lanes memory[N * N], weights[M * N];
     for (int i = 0; i < N * N; ++i) memory[i] = omega[i];
-    add_symmetric<N, Z>(read, read, memory);
-    factor<N>(clear_variance, memory, margin);
+    add_symmetric<N, N>(maps.read, maps.read, memory);
+    add_symmetric<N, M>(maps.gamma_g, maps.gamma_g, memory);
+    const Lanes variances = product_of_diagonal<N>(memory);
+    require_part(clear_variance, factor<N>(memory), variances, margin);
     for (int r = 0; r < M; ++r) {
         Lanes* row = weights + r * N;
         for (int i = 0; i < N; ++i) {
-            row[i] = dot<Z>(seen + r * Z, read + i * Z);
+            row[i] = dot<N>(maps.seen + r * N, maps.read + i * N) +
+                     dot<M>(noise + r * M, maps.gamma_g + i * M);
             for (int k = 0; k < i; ++k) row[i] -= memory[i * N + k] * row[k];
         }
         for (int i = N - 1; i >= 0; --i) {
@@ -241,14 +167,17 @@ ENTROPROD_INLINE Lanes det_given_memory(const Lanes* omega, const Lanes* read, c
             for (int k = i + 1; k < N; ++k) row[i] -= memory[k * N + i] * row[k];
         }
     }
-    Lanes residual[M * Z], rest[M * N], covariance[M * M];
-    multiply(Extent<M>(M), Extent<N>(N), Extent<Z>(Z), weights, read, residual);
-    for (int i = 0; i < M * Z; ++i) residual[i] = seen[i] - residual[i];
+    Lanes of_h[M * N], of_e[M * M], rest[M * N], covariance[M * M];
+    multiply(Extent<M>(M), Extent<N>(N), Extent<N>(N), weights, maps.read, of_h);
+    multiply(Extent<M>(M), Extent<N>(N), Extent<M>(M), weights, maps.gamma_g, of_e);
     multiply(Extent<M>(M), Extent<N>(N), Extent<N>(N), weights, omega, rest);
+    for (int i = 0; i < M * N; ++i) of_h[i] = maps.seen[i] - of_h[i];
+    for (int i = 0; i < M * M; ++i) of_e[i] = noise[i] - of_e[i];
     for (int i = 0; i < M * M; ++i) covariance[i] = Lanes(0.0);
-    add_symmetric<M, Z>(residual, residual, covariance);
+    add_symmetric<M, N>(of_h, of_h, covariance);
+    add_symmetric<M, M>(of_e, of_e, covariance);
     add_symmetric<M, N>(rest, weights, covariance);
-    return factor<M>(0.0, covariance, margin);
+    return determinant_of<M>(covariance);
 }
 
 // Twice the nats of production, D and L of one step of every lane.
@@ -256,64 +185,72 @@ struct LaneTerms {
     Lanes production, retrospective, compression_loss;
 };
 
-// One step: its terms, and the state takes in its observation.
+// tr Cov(e^B), the products with Gamma A, Gamma G and Omega given.
 template <int N, int M>
-ENTROPROD_INLINE LaneTerms step_back(const LanePair<N, M>& pair, const Lanes* roots,
+ENTROPROD_INLINE Lanes spread_of_innovation(const LanePair<N, M>& pair, const Lanes* root,
+                                            const Lanes* of_a, const Lanes* of_g,
+                                            const Lanes* of_omega, const Lanes* seen,
+                                            LaneSums& sums) {
+    Lanes x[M * N], x_root[M * N];
+    for (int i = 0; i < M * N; ++i) x[i] = pair.emission[i] - of_a[i];
+    multiply_by_root<M, N>(x, root, x_root);
+    const Lanes x_squared = dot<M * N>(x_root, x_root);
+    sums.x_squared += x_squared;
+    for (int i = 0; i < M * N; ++i) {
+        const Lanes part = seen[i] - x_root[i];
+        sums.parts_squared += part * part + seen[i] * seen[i];
+    }
+    Lanes spread = x_squared + dot<M * N>(of_omega, pair.emission_over_filter);
+    for (int i = 0; i < M * M; ++i) {
+        const Lanes y = pair.noise[i] - of_g[i];
+        spread += y * y;
+    }
+    return spread;
+}
+
+// One step, from the R of its time: its terms, and the state takes in its observation.
+template <int N, int M>
+ENTROPROD_INLINE LaneTerms step_back(const LanePair<N, M>& pair, const Lanes* root,
                                      LaneState<N, M>& state, LaneSums& sums) {
-    constexpr int Z = M + N;
     constexpr Extent<N> n(N);
     constexpr Extent<M> m(M);
-    constexpr Extent<Z> z(Z);
-    Lanes moved[N * Z], seen[M * Z], read[N * Z], both[Z * Z], product[Z * N];
-    beside<N, M, N>(pair.input, roots, moved);
-    beside<M, M, N>(pair.noise, roots + N * N, seen);
-    multiply(n, n, z, state.gamma, moved, read);
-    multiply(z, n, z, pair.emission_over_filter, read, both);
-    multiply(z, n, n, pair.emission_over_filter, state.omega, product);
+    constexpr auto rows = m + n;
+    Lanes of_a[(M + N) * N], of_g[(M + N) * M], of_omega[(M + N) * N];
+    StepMaps<N, M> maps;
+    multiply(n, n, n, state.gamma, pair.transition, maps.gamma_a);
+    multiply(n, n, m, state.gamma, pair.input, maps.gamma_g);
+    multiply_by_root<N, N>(maps.gamma_a, root, maps.read);
+    multiply_by_root<M, N>(pair.emission, root, maps.seen);
+    multiply(rows, n, n, pair.emission_over_filter, maps.gamma_a, of_a);
+    multiply(rows, n, m, pair.emission_over_filter, maps.gamma_g, of_g);
+    multiply(rows, n, n, pair.emission_over_filter, state.omega, of_omega);
 
-    Lanes spread(0.0);
-    for (int i = 0; i < M; ++i) {
-        for (int j = 0; j < Z; ++j) {
-            const Lanes part = both[i * Z + j];
-            const Lanes x = seen[i * Z + j] - part;
-            spread += x * x;
-            if (j < M) continue;
-            sums.x_squared += x * x;
-            sums.parts_squared += part * part + seen[i * Z + j] * seen[i * Z + j];
-        }
-    }
-    spread += dot<M * N>(product, pair.emission_over_filter);
-    LaneTerms terms;
-    const Lanes of_excess = spread - Lanes(static_cast<double>(M));
-    terms.production = of_excess + pair.log_det_ratio;
-    sums.magnitude += spread + Lanes(M + std::abs(pair.log_det_ratio.values[0]));
-
+    const Lanes spread = spread_of_innovation(pair, root, of_a, of_g, of_omega, maps.seen, sums);
+    sums.magnitude += spread;
     Pack determinants;
-    determinants.part[0] = det_given_future<N, M>(state.lambda, moved, seen, sums.margin).values;
-    determinants.part[1] = det_given_memory<N, M>(state.omega, read, seen, sums.margin).values;
-    // What has left the range of normal numbers has no logarithm here.
-    for (const auto& part : determinants.part) {
-        sums.margin = lower(sums.margin, Lanes(part) - Lanes(1e-290));
-        sums.probe += Lanes(part);
-    }
-    const Pack logs = logarithm(determinants);
-    terms.retrospective = of_excess - Lanes(logs.part[0]);
-    terms.compression_loss = Lanes(logs.part[1]) - Lanes(logs.part[0]);
+    determinants.part[1] =
+        det_given_memory<N, M>(state.omega, pair.noise, maps, sums.margin).values;
 
-    Lanes gamma_a[N * N], noise[N * M];
-    multiply(n, n, n, state.gamma, pair.transition, gamma_a);
-    for (int i = 0; i < N * N; ++i) state.gamma[i] = pair.back_input_emission[i];
-    multiply_into<true>(n, n, n, pair.emission_over_filter + M * N, gamma_a, state.gamma);
-    for (int i = 0; i < N; ++i) {
-        for (int j = 0; j < M; ++j) {
-            noise[i * M + j] = both[(M + i) * Z + j] + pair.back_input_noise[i * M + j];
-        }
+    Lanes noise[N * M];
+    for (int i = 0; i < N * N; ++i) {
+        state.gamma[i] = of_a[M * N + i] + pair.back_input_emission[i];
+        state.omega[i] = Lanes(0.0);
     }
-    for (Lanes& entry : state.omega) entry = Lanes(0.0);
-    add_symmetric<N, N>(product + M * N, pair.emission_over_filter + M * N, state.omega);
+    for (int i = 0; i < N * M; ++i) noise[i] = of_g[M * M + i] + pair.back_input_noise[i];
+    add_symmetric<N, N>(of_omega + M * N, pair.emission_over_filter + M * N, state.omega);
     add_symmetric<N, M>(noise, noise, state.omega);
     map_symmetric<N>(pair.filter_t, pair.gram, state.lambda);
-    return terms;
+    determinants.part[0] = det_of_information<N>(state.lambda, root, sums.margin).values;
+
+    // What has left the range of normal numbers has no logarithm here.
+    sums.margin = lower(sums.margin, Lanes(determinants.part[1]) - Lanes(1e-290));
+    sums.probe += Lanes(determinants.part[0]) + Lanes(determinants.part[1]);
+    const Pack logs = logarithm(determinants);
+    const Lanes by_future = Lanes(logs.part[0]) - state.log_det + Lanes(pair.log_det_noise);
+    state.log_det = Lanes(logs.part[0]);
+    const Lanes excess = spread - Lanes(static_cast<double>(M));
+    return {excess + Lanes(pair.log_det_ratio), excess - by_future,
+            Lanes(logs.part[1]) - by_future};
 }
 
 // Writes what the lanes hold to places `stride` apart, the first lane's last.
@@ -347,8 +284,7 @@ void run_back(const LanePair<N, M>& pair, int n_steps, const Lanes* roots, LaneS
         Lanes part(0.0);
         for (int k = 0; k < steps_between && left > 0; ++k) {
             --left;
-            const Lanes* now = roots + static_cast<std::ptrdiff_t>(left) * (N + M) * N;
-            const LaneTerms terms = step_back(pair, now, state, sums);
+            const LaneTerms terms = step_back(pair, roots + left * triangle(N), state, sums);
             part += terms.production;
             write(terms, n_steps, left, out, sums);
         }
@@ -420,7 +356,7 @@ bool advance_pair_stretch(const PairStep<double>& step, const PairMaps<double>& 
     constexpr int size = N * N;
     const LanePair<N, M> pair(step);
     const auto roots = std::make_unique_for_overwrite<Lanes[]>(
-        static_cast<std::size_t>(segment_steps) * (N + M) * N);
+        (static_cast<std::size_t>(segment_steps) + 1) * triangle(N));
     LaneSums all;
     Lanes pi[size];
     spread_covariance<N>(maps, covariance, pi);
@@ -435,9 +371,15 @@ bool advance_pair_stretch(const PairStep<double>& step, const PairMaps<double>& 
     }
     LaneState<N, M> lanes;
     spread_state(maps, numbers, lanes);
+    Pack behind;
+    behind.part[0] = behind.part[1] =
+        det_of_information<N>(lanes.lambda, roots.get() + segment_steps * triangle(N), all.margin)
+            .values;
+    lanes.log_det = Lanes(logarithm(behind).part[0]);
     run_back(pair, segment_steps, roots.get(), lanes, out, all);
     sums.production = sum_of_lanes(all.production);
-    sums.magnitude = sum_of_lanes(all.magnitude);
+    sums.magnitude = sum_of_lanes(all.magnitude) +
+                     register_lanes * segment_steps * (M + std::abs(step.log_det_ratio));
     sums.sensitivity = std::sqrt(sum_of_lanes(all.x_squared) * sum_of_lanes(all.parts_squared));
     sums.lowest = lowest_of_lanes(all.lowest);
     const double probe = sum_of_lanes(all.probe) + sums.magnitude;

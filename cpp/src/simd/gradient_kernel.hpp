@@ -161,7 +161,7 @@ void record_steps(const WhitenedMachine<Real>& machine, Real* state, int n_steps
         for (int k = 0; k < n_steps; ++k) {
             const Record<Real> record(tape + k * stride, n, m);
             for (int i = 0; i < 3 * size; ++i) record.gamma[i] = now[i];
-            StepTerms<Real, Real> unused;
+            StepTerms<Real> unused;
             step<false>(n, m, machine, record.products,
                         BackwardState<Real>{now, now + size, now + 2 * size},
                         static_cast<const Real*>(nullptr), unused);

@@ -5,8 +5,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "simd/gradient_kernel.hpp"
-#include "simd/lane_machine.hpp"
+#include "simd/gradient_lanes.hpp"
 #include "simd/pick.hpp"
 #include "simd/tables.hpp"
 
@@ -103,30 +102,6 @@ void leap_states(const GradientMaps<double>& maps, int n_segments, double* state
     }
 }
 
-// A machine and its transposes in every lane.
-template <int N, int M>
-struct LaneAdjointMachine {
-    LaneMachine<N, M> forward;
-    Lanes emission_over_filter_t[N * (M + N)];
-    Lanes transition_and_input_t[(N + M) * N];
-
-    explicit LaneAdjointMachine(const AdjointMachine<double>& machine) : forward(machine.forward) {
-        spread_all(machine.emission_over_filter_t, emission_over_filter_t);
-        spread_all(machine.transition_and_input_t, transition_and_input_t);
-    }
-    AdjointMachine<Lanes> view() const {
-        return {forward.view(), emission_over_filter_t, transition_and_input_t};
-    }
-};
-
-// The segments of all lanes, from the states at their starts and the adjoints at their ends.
-template <int N, int M>
-void reverse_lanes(const AdjointMachine<Lanes>& machine, int n_steps, Lanes* state, Lanes* adjoint,
-                   Lanes* tape, Lanes* sums) {
-    record_steps<Lanes, N, M>(machine.forward, state, n_steps, tape);
-    reverse_steps<Lanes, N, M>(machine, tape, n_steps, adjoint, sums, nullptr);
-}
-
 template <int N, int M>
 void reverse_segments(const AdjointMachine<double>& machine, const GradientMaps<double>& maps,
                       int segment_steps, int n_segments, const double* states, double* adjoint,
@@ -134,8 +109,8 @@ void reverse_segments(const AdjointMachine<double>& machine, const GradientMaps<
     constexpr int size = 3 * N * N;
     constexpr auto sums_size = static_cast<int>(gradient_sums_size(N, M));
     const LaneAdjointMachine<N, M> lane_machine(machine);
-    const auto tape = std::make_unique_for_overwrite<Lanes[]>(
-        static_cast<std::size_t>(segment_steps) * record_size(N, M));
+    const auto records =
+        std::make_unique_for_overwrite<LaneRecord<N, M>[]>(static_cast<std::size_t>(segment_steps));
     for (int first = n_segments - register_lanes; first >= 0; first -= register_lanes) {
         Lanes lane_state[size], lane_adjoint[size], lane_sums[sums_size];
         for (int lane = register_lanes - 1; lane >= 0; --lane) {
@@ -147,8 +122,8 @@ void reverse_segments(const AdjointMachine<double>& machine, const GradientMaps<
             leap_adjoint<N>(maps, state, adjoint);
         }
         for (Lanes& sum : lane_sums) sum = Lanes(0.0);
-        reverse_lanes<N, M>(lane_machine.view(), segment_steps, lane_state, lane_adjoint,
-                            tape.get(), lane_sums);
+        reverse_lanes<N, M>(lane_machine, segment_steps, lane_state, lane_adjoint, records.get(),
+                            lane_sums);
         for (int i = 0; i < sums_size; ++i) {
             for (int lane = 0; lane < register_lanes; ++lane) sums[i] += lane_sums[i].values[lane];
         }

@@ -11,7 +11,6 @@ Kernels kernels_avx2();
 namespace avx512 {
 TrajectoryKernels trajectory();
 DecompositionKernels<double>::AdvanceStretch decomposition_stretch(const PairSizes& sizes);
-GradientSegments<double> gradient_segments(int n, int m);
 }  // namespace avx512
 #endif
 
@@ -30,8 +29,6 @@ Kernels best_up_to([[maybe_unused]] std::string_view allowed) {
     constexpr int avx512_lanes = 8;
     result.decomposition.n_segments = avx512_lanes;
     result.decomposition.advance_stretch = avx512::decomposition_stretch;
-    result.gradient.n_segments = avx512_lanes;
-    result.gradient.segments = avx512::gradient_segments;
     return result;
 #else
     return kernels_baseline();

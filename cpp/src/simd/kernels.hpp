@@ -331,9 +331,10 @@ struct StretchSums {
     double production, magnitude, sensitivity, lowest;
 };
 
-// A stretch goes ahead if no direction of a memory has less than this part of its variance left by
-// those before it: then there is no doubt about ranks, and no need to look for an order of pivots.
-inline constexpr double clear_variance = 0x1p-14;
+// A stretch goes ahead if the determinants of all memories are at least this part of the products
+// of their variances. No direction has less of its variance left by others then, so that there is
+// no doubt about ranks, and no need to look for an order of pivots.
+inline constexpr double clear_variance = 0x1p-26;
 
 template <class Real>
 struct DecompositionKernels {
