@@ -9,18 +9,18 @@
 
 namespace entroprod {
 
-// Over L steps from Gamma, with F and A for the powers F^L and A^L, K_L = sum_j (F^j)^T C^T C F^j
-// and Q_L = sum_j A^j G G^T (A^j)^T, j < L, and gamma_L, omega_L, .. for what L steps make of 0:
+// Over L steps from Gamma, with F and A for the powers F^L and A^L, with what L steps make of 0 for
+// Lambda_L, P_L, gamma_L, omega_L and dual_L, and with the X_j and N_j of Gamma_0 = 0 in
+//   Z_L = -sum_j (F^j)^T C^T X_j A^(L-1-j),   V_L = sum_j F^(L-1-j) N_j G^T (A^j)^T   for j < L:
 //   Gamma -> F Gamma A + gamma_L,
-//   Omega -> F Omega F^T + (F Gamma) Q_L (F Gamma)^T + F Gamma V_L^T + V_L (F Gamma)^T + omega_L,
-//   E     -> A^T E A + (Gamma A)^T K_L (Gamma A) + (Gamma A)^T Z_L + Z_L^T Gamma A + dual_L,
-// and backwards, with P, Lambda and D those after the steps,
-//   P      -> A P A^T + Q_L,    Lambda -> F^T Lambda F + K_L,
-//   D      -> F^T D A^T + (Z_L + K_L Gamma A) P A^T + F^T Lambda (V_L + F Gamma Q_L)
-//             + K_L Gamma Q_L + d_L.
-// Here Z_L = -sum_j (F^j)^T C^T X_j A^(L-1-j) and V_L = sum_j F^(L-1-j) N_j G^T (A^j)^T with the
-// X_j and N_j of Gamma_0 = 0; the term K_L Gamma Q_L collects what Gamma does by itself, a sum that
-// telescopes. Two stretches give the maps of twice as many steps.
+//   Omega -> F Omega F^T + (F Gamma) P_L (F Gamma)^T + F Gamma V_L^T + V_L (F Gamma)^T + omega_L,
+//   E     -> A^T E A + (Gamma A)^T Lambda_L Gamma A + (Gamma A)^T Z_L + Z_L^T Gamma A + dual_L,
+// and backwards, with P, Lambda and D those behind the steps,
+//   P      -> A P A^T + P_L,    Lambda -> F^T Lambda F + Lambda_L,
+//   D      -> F^T D A^T + (Z_L + Lambda_L Gamma A) P A^T + F^T Lambda (V_L + F Gamma P_L)
+//             + Lambda_L Gamma P_L + d_L.
+// The term Lambda_L Gamma P_L collects what Gamma does within the steps, a sum that telescopes. Two
+// stretches give the maps of twice as many steps.
 //
 // Stretch after stretch applies them, and their errors would pile up; so this is done in
 // double-double, from the machine as double has it.

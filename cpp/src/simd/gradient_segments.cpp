@@ -71,19 +71,19 @@ void leap_adjoint(const GradientMaps<double>& maps, const double* gamma, double*
     multiply(n, n, n, maps.filter, gamma, ahead);
     multiply(n, n, n, gamma, maps.transition, back);
 
-    // (F^T D + (Z + K Gamma A) P) A^T
+    // (F^T D + (Z + Lambda_L Gamma A) P) A^T
     for (int i = 0; i < size; ++i) left[i] = maps.z[i];
     multiply_into<true>(n, n, n, maps.gram, back, left);
     multiply(n, n, n, left, now.covariance, product);
     multiply_into<true>(n, n, n, maps.filter_t, now.gamma, product);
     for (int i = 0; i < size; ++i) sum[i] = maps.adjoint[i];
     multiply_into<true>(n, n, n, product, maps.transition_t, sum);
-    // F^T Lambda (V + F Gamma Q)
+    // F^T Lambda (V + F Gamma P_L)
     for (int i = 0; i < size; ++i) left[i] = maps.v[i];
     multiply_into<true>(n, n, n, ahead, maps.noise, left);
     multiply(n, n, n, maps.filter_t, now.observability, product);
     multiply_into<true>(n, n, n, product, left, sum);
-    // K Gamma Q
+    // Lambda_L Gamma P_L
     multiply(n, n, n, maps.gram, gamma, product);
     multiply_into<true>(n, n, n, product, maps.noise, sum);
 
