@@ -27,8 +27,8 @@ const DecompositionKernels<Extended>& decomposition_kernels() {
 }
 
 // Covariance and mean of the forward memory at the times 1 .. T, kept at the start of each block of
-// steps until they have converged, and made again block by block. With stretches
-// leaps reach all but the first block, and there are no means.
+// steps until they have converged, and made again block by block. With stretches blocks are reached
+// by leaps, and there are no means.
 template <class Real>
 class ForwardMoments {
 public:
@@ -51,26 +51,25 @@ public:
         ConvergenceTest converged(unit_roundoff<Real>, parameters.sizes().n);
         ConvergenceTest leaps_converged(unit_roundoff<Real>, parameters.sizes().n,
                                         static_cast<int>(block));
+        bool may_leap = stretches != nullptr;
         for (std::int64_t first = 0; first < n_steps; first += block) {
             kept_.insert(kept_.end(), buffer_.data(), buffer_.data() + size_);
             // The first steps go one by one where they may be the last that differ.
-            if (stretches != nullptr && (first > 0 || !may_converge)) {
-                leap(stretches->block_index(), buffer_.data());
-                const double change = change_between(&kept_[kept_.size() - size_], buffer_.data());
-                if (may_converge && first + block < n_steps && leaps_converged(change)) {
-                    settled_ = first + block;
-                    limit_.assign(buffer_.data(), buffer_.data() + size_);
+            if (may_leap && (first > 0 || !may_converge)) {
+                may_leap = leap_over_block();
+                if (may_leap && may_converge && first + block < n_steps &&
+                    leaps_converged(change_between(&kept_.back() + 1 - size_, buffer_.data()))) {
+                    settle(first + block, buffer_.data());
                     return;
                 }
-                continue;
+                if (may_leap) continue;
             }
             for (std::int64_t at = 0; at < block; at += block_steps) {
                 fill(first, at, at + block_steps);
                 const Real* last = buffer_.data() + (at + block_steps) * size_;
                 if (may_converge && first + at + block_steps < n_steps &&
                     converged(change_between(buffer_.data() + at * size_, last))) {
-                    settled_ = first + at + block_steps;
-                    limit_.assign(last, last + size_);
+                    settle(first + at + block_steps, last);
                     return;
                 }
             }
@@ -108,6 +107,23 @@ public:
     }
 
 private:
+    void settle(std::int64_t t, const Real* moments) {
+        settled_ = t;
+        limit_.assign(moments, moments + size_);
+    }
+
+    // From the first moments of a block to those of the next; false, with nothing done, where the
+    // leap goes beyond the range of double, which single steps need not.
+    bool leap_over_block() {
+        const std::vector<Real> before(buffer_);
+        leap(stretches_->block_index(), buffer_.data());
+        const bool finite = std::all_of(buffer_.begin(), buffer_.end(), [](const Real& moment) {
+            return std::isfinite(to_double(moment));
+        });
+        if (!finite) buffer_ = before;
+        return finite;
+    }
+
     void leap(int index, Real* moments) {
         if constexpr (std::is_same_v<Real, double>) stretches_->leaps().leap(index, moments);
     }

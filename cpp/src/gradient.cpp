@@ -132,13 +132,17 @@ private:
             std::vector<Real> states((static_cast<std::size_t>(n_segments) + 1) * adjoint_.size());
             std::copy_n(state, adjoint_.size(), states.begin());
             segments_.leap_states(maps, n_segments, states.data());
-            if (side_by_side < n_steps) {
+            const bool finite = all_finite(states);
+            if (finite && side_by_side < n_steps) {
                 pass(states.data() + n_segments * adjoint_.size(), n_steps - side_by_side);
             }
-            segments_.reverse_segments(view(), maps, 1 << index, n_segments, states.data(),
-                                       adjoint_.data(), sums_.data());
-            interruption_point(3.0 * static_cast<double>(side_by_side) * work_of_step());
-            if (all_finite(adjoint_) && all_finite(sums_)) return true;
+            // The rest may have given up the leaps.
+            if (finite && leap_) {
+                segments_.reverse_segments(view(), maps, 1 << index, n_segments, states.data(),
+                                           adjoint_.data(), sums_.data());
+                interruption_point(3.0 * static_cast<double>(side_by_side) * work_of_step());
+                if (all_finite(adjoint_) && all_finite(sums_)) return true;
+            }
             adjoint_ = adjoint_before;
             sums_ = sums_before;
             leap_.reset();

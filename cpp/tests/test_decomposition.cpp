@@ -153,6 +153,19 @@ TEST(memories_in_doubt_go_step_by_step) {
     CHECK(decompose(machine.steps(), machine.steps(), 600, false, false).rank[100] == 2);
 }
 
+TEST(states_whose_leaps_overflow) {
+    // The second state is neither driven nor seen, but its powers leave the range of double.
+    const machines::Matrices apart{2,
+                                   2,
+                                   {0.5, 0.0, 0.0, 1e30},
+                                   {0.3, 0.2, 0.0, 0.0},
+                                   {0.4, 0.0, -0.1, 0.0},
+                                   {},
+                                   {1.0, 0.0, 0.0, 1.0}};
+    const auto machine = apart.machine();
+    check_double_agrees(machine, machine, 600, relative);
+}
+
 TEST(overflow_and_singular_noise_are_told) {
     const auto growing = machines::with_root(3.0, 2, 2, 3).machine();
     CHECK_THROWS(entroprod::Overflow,
