@@ -89,8 +89,11 @@ def as_texts(value: Texts | Mapping[str, Sequence[str]] | Sequence[str]) -> Text
     if isinstance(value, Texts):
         read = value
     elif isinstance(value, Mapping):
-        pairs = [(text, str(group)) for group, texts in value.items()
-                 for text in _strings(texts, f"texts[{group!r}]")]
+        pairs = [
+            (text, str(group))
+            for group, texts in value.items()
+            for text in _strings(texts, f"texts[{group!r}]")
+        ]
         texts = tuple(text for text, _ in pairs)
         read = Texts(texts, tuple(group for _, group in pairs), (None,) * len(texts))
     else:
