@@ -40,8 +40,8 @@ class CharacterMachine:
     def __init__(self, seed: int = 0, impossible: Sequence[str] = ()) -> None:
         weights = np.random.default_rng(seed).gamma(1.0, size=(self.n_symbols, self.n_symbols))
         weights += 0.01
-        for first, second in impossible:
-            weights[ALPHABET.index(first), ALPHABET.index(second)] = 0.0
+        for pair in impossible:
+            weights[ALPHABET.index(pair[0]), ALPHABET.index(pair[1])] = 0.0
         self.seed = seed
         self.transition = weights / weights.sum(axis=1, keepdims=True)
         self.n_calls = 0

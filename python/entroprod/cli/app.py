@@ -11,6 +11,7 @@ from entroprod.cli.demo import demo
 from entroprod.cli.exit_codes import ERROR, ReportingGroup
 from entroprod.cli.kalman import kalman
 from entroprod.cli.series import series
+from entroprod.cli.text import text
 from entroprod.cli.verify import verify
 
 app = typer.Typer(
@@ -50,5 +51,6 @@ def describe(
 
 app.command()(kalman)
 app.command()(series)
+app.command()(text)
 app.command()(verify)
 app.command()(demo)

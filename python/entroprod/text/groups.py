@@ -328,7 +328,7 @@ class _Columns:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)  # noqa: PLR0124
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _as_level(value: float) -> float:

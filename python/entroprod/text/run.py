@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ import numpy as np
 import entroprod
 from entroprod.arrays import as_count, as_flag
 from entroprod.machine import provenance, require_sampler
-from entroprod.progress import Progress, reporting
+from entroprod.progress import Progress, Report, reporting
 from entroprod.reversals import Reversal, TokenReversal
 from entroprod.text.collection import Texts, as_texts
 from entroprod.text.journal import Row
@@ -264,31 +265,34 @@ class _Run:
             if resume or overwrite:
                 raise ValueError("resume and overwrite need an output")
             with reporting(progress, self._n_rows, self._what) as report:
-                batches = list(self._batches(0, report))
+                batches = []
+                for rows in self._batches(0):
+                    batches.append(rows)
+                    _tell(report, len(batches) * self._batch_size, self._n_rows)
             return TextScores(as_table(columns_of(batches), self._provenance), None, 0)
         file = OutputFile(Path(output), self._provenance)
+        file.require_startable(resume=resume, overwrite=overwrite)
         file.require_writable(self._n_bytes)
-        with file.open_journal(self._header, resume=resume, overwrite=overwrite) as journal:
+        with closing(
+            file.open_journal(self._header, resume=resume, overwrite=overwrite)
+        ) as journal:
             n_resumed = journal.n_rows
             self._require_whole_batches(n_resumed, file)
             with (
                 file.kept_fresh(journal) as renew_now_and_then,
                 reporting(progress, self._n_rows, self._what) as report,
             ):
-                if report is not None:
-                    report(n_resumed)
-                for rows in self._batches(n_resumed, report):
+                _tell(report, n_resumed, self._n_rows)
+                for rows in self._batches(n_resumed):
                     journal.append(rows)
                     renew_now_and_then()
+                    _tell(report, journal.n_rows, self._n_rows)
             table = file.finish(journal)
         return TextScores(table, file.path, n_resumed)
 
-    def _batches(self, start: int, report: Callable[[int], object] | None) -> Iterator[list[Row]]:
+    def _batches(self, start: int) -> Iterator[list[Row]]:
         for begin in range(start, self._n_rows, self._batch_size):
-            end = min(begin + self._batch_size, self._n_rows)
-            yield self._scorer.rows(self._items(begin, end))
-            if report is not None:
-                report(end)
+            yield self._scorer.rows(self._items(begin, min(begin + self._batch_size, self._n_rows)))
 
     def _require_whole_batches(self, n_done: int, file: OutputFile) -> None:
         if n_done > self._n_rows or (n_done % self._batch_size and n_done < self._n_rows):
@@ -296,3 +300,8 @@ class _Run:
                 f"{file.journal_path} is damaged: {n_done} rows of {self._n_rows} in batches of "
                 f"{self._batch_size}"
             )
+
+
+def _tell(report: Report | None, done: int, total: int) -> None:
+    if report is not None:
+        report(min(done, total))

@@ -48,7 +48,7 @@ class Scorer:
     """
 
     def __init__(self, machine: Any, reversals: Mapping[str, Reversal]) -> None:
-        self._machine = machine
+        self._machine = _Reader(machine)
         self._reversals = dict(reversals)
         self._spelled: dict[int, str] = {}
 
@@ -57,6 +57,10 @@ class Scorer:
         items = [self._tokenised(item) for item in items]
         rows = {item.index: _blank_row(item) for item in items}
         encoded = [item for item in items if item.token_ids is not None]
+        for item in encoded:
+            tokens = [] if item.token_ids is None else item.token_ids.tolist()
+            spelled = [self._spell(token) for token in tokens]
+            rows[item.index] |= {"n_tokens": len(tokens), "token_ids": tokens, "tokens": spelled}
         if encoded:
             try:
                 self._fill(rows, encoded)
@@ -85,13 +89,6 @@ class Scorer:
 
     def _fill(self, rows: dict[int, Row], items: Sequence[Item]) -> None:
         scores = self._scores(items)
-        for item in items:
-            tokens = [] if item.token_ids is None else item.token_ids.tolist()
-            rows[item.index] |= {
-                "n_tokens": len(tokens),
-                "token_ids": tokens,
-                "tokens": [self._spell(token) for token in tokens],
-            }
         for name, columns in ((TOKEN, _token_columns), (BLOCK, _block_columns)):
             result = scores[name]
             for skip in result.skipped:
@@ -118,6 +115,18 @@ class Scorer:
         if token not in self._spelled:
             self._spelled[token] = str(self._machine.decode([token]))
         return self._spelled[token]
+
+
+class _Reader:
+    """A machine without its provenance: that is told once, and may take a digest of all weights."""
+
+    def __init__(self, machine: Any) -> None:
+        self._machine = machine
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "provenance":
+            raise AttributeError(name)
+        return getattr(self._machine, name)
 
 
 def _reason(error: ValueError) -> str:

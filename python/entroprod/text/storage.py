@@ -47,15 +47,13 @@ class OutputFile:
         Raises
         ------
         ValueError
-            The path is a directory, or lies in none.
+            The path lies in no directory.
         OSError
             There is no permission, or no room for about ``n_bytes``.
         ImportError
             Without the extra ``text``.
         """
         import_pyarrow()
-        if self.path.is_dir():
-            raise ValueError(f"output {self.path} is a directory")
         # A link is followed, as it is when the table is stored.
         directory = Path(os.path.realpath(self.path)).parent
         if not directory.is_dir():
@@ -79,30 +77,38 @@ class OutputFile:
                 f"{free / 2**20:.3g} MiB are free"
             )
 
-    def open_journal(self, header: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Journal:
-        """Start a journal or go on with it, whatever was asked for and is there."""
+    def require_startable(self, *, resume: bool, overwrite: bool) -> None:
+        """Raise where there is something that may not be replaced, or nothing to resume."""
         path, journal = self.path, self.journal_path
+        if path.is_dir():
+            raise ValueError(f"output {path} is a directory")
         if resume and overwrite:
             raise ValueError("resume and overwrite exclude each other")
-        if resume:
-            if journal.exists():
-                return Journal.resume(journal, header)
+        if resume and not journal.exists():
             done = f"; {path} holds a finished run" if path.exists() else ""
             raise ValueError(f"nothing to resume: there is no journal {journal}{done}")
-        if not overwrite:
-            if journal.exists():
-                raise ValueError(
-                    f"an unfinished run is in {journal}: resume it, or allow to overwrite it"
-                )
-            if path.exists():
-                raise ValueError(
-                    f"{path} is there already: allow to overwrite it, or choose another"
-                )
-        return Journal.begin(journal, header, overwrite=overwrite)
+        if resume or overwrite:
+            return
+        if journal.exists():
+            raise ValueError(
+                f"{journal} holds an unfinished run: go on with it (resume), or start anew "
+                "(overwrite)"
+            )
+        if path.exists():
+            raise ValueError(
+                f"{path} is there already: choose another output, or replace it (overwrite)"
+            )
+
+    def open_journal(self, header: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Journal:
+        """Start a journal, or go on with it."""
+        self.require_startable(resume=resume, overwrite=overwrite)
+        if resume:
+            return Journal.resume(self.journal_path, header)
+        return Journal.begin(self.journal_path, header, overwrite=overwrite)
 
     @contextmanager
     def kept_fresh(self, journal: Journal) -> Iterator[Callable[[], None]]:
-        """What renews the output when it is time for it; renewed too when the work is broken off."""
+        """What renews the output when it is time for it, as breaking off the work does too."""
         ready = time.monotonic() + _SECONDS
 
         def renew_now_and_then() -> None:

@@ -1,26 +1,26 @@
-"""Pictures of results (extra ``plot``).
-
-Every function takes results, draws into ``axes`` if given or into a new figure, and returns the
-matplotlib Figure. pyplot is never touched: there is no global state, no window opens, and the
-functions work without a display. Save with ``figure.savefig("curve.png")``.
-"""
+"""Pictures of machines, paths and series."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-try:
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-except ImportError as error:
-    raise ImportError('entroprod.plot needs matplotlib: pip install "entroprod[plot]"') from error
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from entroprod.arrays import FloatArray, as_count, as_float_array
+from entroprod.plot.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    VERMILION,
+    axes_or_new,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,40 +28,10 @@ if TYPE_CHECKING:
     import entroprod as ep
     from entroprod.series import SeriesEntropyProduction
 
-__all__ = [
-    "curve",
-    "decomposition",
-    "discrete_sigma_law",
-    "per_step",
-    "series_rate",
-    "sigma_histogram",
-    "sigma_law",
-]
-
-# Okabe and Ito's palette: told apart with any common form of colour blindness, and in print.
-BLUE = "#0072B2"
-VERMILION = "#D55E00"
-GREEN = "#009E73"
-PURPLE = "#CC79A7"
-ORANGE = "#E69F00"
-SKY = "#56B4E9"
-INK = "#222222"
-GREY = "#8C8C8C"
-PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-
 # Height of the axes over what fills them, for a legend of two lines.
 _ROOM_FOR_LEGEND = 1.25
 # Rates in extended precision below this are rounding; nearly reversible machines have more.
 _NO_RATE = 1e-24
-
-
-class Picture(Figure):
-    """A Figure that notebooks show, without pyplot."""
-
-    def _repr_png_(self) -> bytes:
-        stream = io.BytesIO()
-        self.savefig(stream, format="png", dpi=150)
-        return stream.getvalue()
 
 
 class HasSigma(Protocol):
@@ -110,7 +80,7 @@ def curve(
     'entropy production $S_y(T)$ (nats)'
     """
     heights = as_float_array(values, "values", 1)
-    axes = _axes_or_new(axes)
+    axes = axes_or_new(axes)
     steps = np.arange(1, heights.size + 1)
     # A line through a single point shows nothing.
     marker = "o" if heights.size == 1 else None
@@ -148,7 +118,7 @@ def per_step(result: ep.EntropyProduction, *, title: str = "", axes: Axes | None
     >>> figure.axes[0].get_xlabel()
     'step $t$'
     """
-    axes = _axes_or_new(axes)
+    axes = axes_or_new(axes)
     values = np.asarray(result.per_step, dtype=np.float64)
     axes.axhline(0.0, color=GREY, linewidth=0.8, zorder=1)
     axes.plot(
@@ -203,7 +173,7 @@ def decomposition(
         step = 1 + int(np.flatnonzero(~np.isfinite(loss + mismatch))[0])
         msg = f"result has infinite entropy production, first at step {step}: nothing to draw"
         raise ValueError(msg)
-    axes = _axes_or_new(axes)
+    axes = axes_or_new(axes)
     # Steps, not slopes: a value belongs to one time.
     edges = np.arange(0.5, loss.size + 1.0)
     # Rounding isn't drawn as if it were entropy production.
@@ -275,7 +245,7 @@ def sigma_histogram(
     if sigma.size == 0:
         raise ValueError("result.sigma is empty")
     edges = np.histogram_bin_edges(sigma, bins=as_count(bins, "bins"))
-    axes = _axes_or_new(axes)
+    axes = axes_or_new(axes)
     heights, _ = np.histogram(sigma, bins=edges, density=True)
     weighted, _ = np.histogram(sigma, bins=edges, weights=np.exp(-sigma) / sigma.size)
     axes.stairs(heights, edges, fill=True, color=SKY, alpha=0.6, label=r"$p(\sigma)$")
@@ -326,7 +296,7 @@ def series_rate(
     """
     if len(result.null_rates) == 0:
         raise ValueError("result.null_rates is empty: no surrogate has a rate")
-    axes = _axes_or_new(axes)
+    axes = axes_or_new(axes)
     counts, edges = np.histogram(result.null_rates, bins="auto")
     axes.stairs(
         counts,
@@ -379,7 +349,7 @@ def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) ->
     reach = np.linspace(min(ends[0], -0.2 * spread), ends[1], 201)
     sigma = reach[np.abs(reach) > 1e-9 * spread]
     density = law.pdf(sigma)
-    axes = _axes_or_new(axes)
+    axes = axes_or_new(axes)
     below = sigma < 0
     axes.fill_between(
         sigma[below],
@@ -448,7 +418,7 @@ def discrete_sigma_law(
         raise ValueError("law has no finite value of sigma: nothing to draw")
     weighted = probability * np.exp(-sigma)
     mirrored = r"$p(\sigma)\,e^{-\sigma}$, " + f"sum {law.fluctuation_mean:.4g}"
-    axes = _axes_or_new(axes)
+    axes = axes_or_new(axes)
     if sigma.size <= bins:
         axes.vlines(sigma, 0.0, probability, color=SKY, linewidth=3.0, label=r"$p(\sigma)$")
         axes.plot(
@@ -546,26 +516,3 @@ def _monte_carlo_label(results: Sequence[ep.MonteCarlo]) -> str:
 
 def _short(value: float) -> str:
     return "0" if abs(value) < _NO_RATE else f"{value:.3g}"
-
-
-def _axes_or_new(axes: Axes | None) -> Axes:
-    if axes is not None:
-        return axes
-    return Picture(figsize=(6.0, 4.0), layout="constrained").add_subplot()
-
-
-def tidy(axes: Axes, title: str, legend: bool = False) -> Figure:
-    """Remove what carries no information, and return the figure."""
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(GREY)
-    axes.tick_params(color=GREY, labelcolor=INK)
-    if title:
-        axes.set_title(title, loc="left", fontsize="medium", color=INK)
-    if legend:
-        axes.legend(frameon=False, fontsize="small", loc="best")
-    figure = axes.figure.figure
-    if not isinstance(figure, Figure):
-        raise TypeError("axes must belong to a Figure")
-    return figure
