@@ -156,7 +156,7 @@ class TestText:
         words = ("text", "--model", "tiny", "--output", output, "--sample", 40, "--length", 12)
         result = run(*words)
         assert result.exit_code == 0, result.stderr
-        for part in ("40 from drawn with seed", "E[e^-sigma]", "1 in theory"):
+        for part in ("40 from drawn with seed", "E[e^-sigma]", "1 in theory", "don't trust it"):
             assert part in result.stdout
         first = read_results(output)
         seed = first.attrs["provenance"]["samples"]["seed"]

@@ -136,6 +136,7 @@ def test_long_fields(tmp_path: Path) -> None:
         ("t.json", b'{"a": ["x"], "a": ["y"]}', ("'a' twice",)),
         ("t.json", b'"x"', ("object of named groups",)),
         ("t.json", b"{}", ("no texts",)),
+        ("t.json", b'{"metadata": ["x"], "a": ["y"]}', ("metadata", "object", "list")),
         ("t.json", b'{"a": []}', ("no texts",)),
         ("t.json", b'[{"words": "x"}]', ("[0]", "text_column 'text'", "'words'")),
         ("t.json", b'[{"text": "x", "group": []}]', ("[0]", "group", "list")),

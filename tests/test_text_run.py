@@ -227,6 +227,9 @@ class TestSamples:
         assert token.fluctuation is not None
         assert token.fluctuation == pytest.approx(np.exp(-direct.sigma).mean(), rel=ROUNDING)
         assert token.fluctuation_error is not None
+        weights = np.exp(-direct.sigma)
+        effective = weights.sum() ** 2 / (weights**2).sum()
+        assert token.effective_sample_size == pytest.approx(effective, rel=ROUNDING)
         # A seeded run; without the seed it fails once in some ten thousand times.
         assert abs(token.fluctuation - 1.0) < 4 * token.fluctuation_error
         assert sum(block.skip_reasons.values()) == result.table.skipped_block.notna().sum() > 0

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from entroprod.text.collection import Texts
     from entroprod.text.groups import GroupComparison
 
+# With fewer the average of e^-sigma says nothing.
+_FEW_EFFECTIVE = 100.0
 # Texts that the test of the numerics scores twice.
 _TESTED = 8
 
@@ -205,7 +207,9 @@ def text(
     check_output(output, "--output", TABLE_SUFFIXES)
     check_picture(plot)
     with naming_options():
-        OutputFile(output, {}).require_startable(resume=resume, overwrite=overwrite)
+        place = OutputFile(output, {})
+        place.require_startable(resume=resume, overwrite=overwrite)
+        place.require_writable(0)
     texts = None
     if file is not None:
         texts = _read(file, text_column, group_column, id_column, paragraphs=paragraphs)
@@ -227,17 +231,10 @@ def text(
         "resume": resume,
         "overwrite": overwrite,
     }
+    if texts is None:
+        seed = _seed(output, seed, resume=resume)
     with naming_options(), _telling_how_to_go_on(output):
-        if texts is not None:
-            with report.progress_bar("Scoring texts", len(texts)) as show_done:
-                result = score_texts(machine, texts, progress=show_done, **settings)
-        else:
-            n_samples, n_steps = sample or 0, length or 0
-            seed = _seed(output, seed, resume=resume)
-            with report.progress_bar("Sampling and scoring", n_samples) as show_done:
-                result = score_samples(
-                    machine, n_samples, n_steps, rng=seed, progress=show_done, **settings
-                )
+        result = _score(machine, texts, sample or 0, length or 0, seed or 0, settings)
     tested = _self_test(machine, result) if self_test else None
     comparison = ep.compare_groups(result) if compare or plot is not None else None
     if plot is not None and comparison is not None:
@@ -352,6 +349,21 @@ def _telling_how_to_go_on(output: Path) -> Iterator[None]:
         raise
 
 
+def _score(
+    machine: Any,
+    texts: Texts | None,
+    n_samples: int,
+    n_steps: int,
+    seed: int,
+    settings: dict[str, Any],
+) -> TextScores:
+    if texts is not None:
+        with report.progress_bar("Scoring texts", len(texts)) as show_done:
+            return score_texts(machine, texts, progress=show_done, **settings)
+    with report.progress_bar("Sampling and scoring", n_samples) as show_done:
+        return score_samples(machine, n_samples, n_steps, rng=seed, progress=show_done, **settings)
+
+
 def _seed(output: Path, seed: int | None, *, resume: bool) -> int:
     """The seed of samples; a run that goes on has one already."""
     if seed is None and resume:
@@ -389,10 +401,7 @@ def average_rows(averages: tuple[Average, ...], *, samples: bool) -> list[report
             value = f"{each.fluctuation:.6g}"
             if each.fluctuation_error is not None:
                 value = report.format_uncertain(each.fluctuation, each.fluctuation_error)
-            remark = "1 in theory"
-            if each.n_cut:
-                remark = f"not exactly 1: {each.n_cut:,} lost what stood behind the last sentence"
-            rows.append(report.Row("  E[e^-sigma]", value, remark))
+            rows.append(report.Row("  E[e^-sigma]", value, _fluctuation_remark(each)))
         for reason, count in each.skip_reasons.items():
             rows.append(report.Row("  skipped", f"{count:,}", reason))
     return rows
@@ -407,6 +416,16 @@ def _remark(each: Average) -> str:
     if each.n_cut:
         parts.append(f"{each.n_cut:,} end after their last sentence end, the rest is cut off")
     return "; ".join(parts)
+
+
+def _fluctuation_remark(each: Average) -> str:
+    remark = "1 in theory"
+    if each.n_cut:
+        remark = f"not exactly 1: {each.n_cut:,} lost what stood behind the last sentence"
+    effective = each.effective_sample_size
+    if effective is not None and effective < _FEW_EFFECTIVE:
+        remark += f"; {effective:.1f} effective samples carry it, so don't trust it or its error"
+    return remark
 
 
 def comparison_rows(comparison: GroupComparison) -> list[report.Row]:

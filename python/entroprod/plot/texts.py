@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Half the width of the strip of single values, in units of the distance of two groups.
 _SPREAD = 0.16
+# Dots beyond which they are drawn smaller.
+_MANY = 100
 # Columns that are known by a longer name.
 _LABELS = {
     "sigma_token_per_token": r"$\sigma_\mathrm{token}/T$ (nats per token)",
@@ -61,7 +63,8 @@ def groups(
     """
     n_panels = len(result.metrics)
     if axes is None:
-        width = max(3.0, 0.8 + 0.9 * len(result.groups))
+        longest = max(map(len, result.groups))
+        width = max(3.0, 0.8 + max(0.9, 0.11 * longest) * len(result.groups))
         figure = Picture(figsize=(width * n_panels, 4.0), layout="constrained")
         panels = list(figure.subplots(1, n_panels, squeeze=False)[0])
     else:
@@ -111,9 +114,9 @@ def _draw_group(axes: Axes, place: int, summary: GroupSummary, color: str) -> No
         values,
         "o",
         color=color,
-        markersize=4,
+        markersize=4 if values.size <= _MANY else 2,
         markeredgecolor="white",
-        markeredgewidth=0.4,
+        markeredgewidth=0.4 if values.size <= _MANY else 0.0,
         alpha=0.9,
         linestyle="none",
         zorder=3,
@@ -130,5 +133,5 @@ def _verdict(comparisons: Sequence[Comparison]) -> str:
     if not tested:
         return "not compared"
     best = min(tested, key=lambda each: each.p_value_holm or 0.0)
-    text = f"$p$ = {best.p_value_holm:.2g}, $r$ = {best.rank_biserial:.2g}"
+    text = rf"$p_\mathrm{{Holm}}$ = {best.p_value_holm:.2g}, $r$ = {best.rank_biserial:.2g}"
     return text if len(comparisons) == 1 else f"{best.first}, {best.second}: {text}"

@@ -80,7 +80,7 @@ def read_texts(
 
         - ``.json``: an object with a list of texts for each group, ``{"a": ["..."], "b": [..]}``,
           groups within groups (named ``outer/inner``), or one list. An item is a string or an
-          object with columns as below. What is called ``metadata`` is kept apart.
+          object with columns as below. An object called ``metadata`` is kept apart.
         - ``.jsonl``, ``.ndjson``: a string or an object on each line; empty lines don't count.
         - ``.csv``, ``.tsv``: a header, and a text in each row.
         - ``.parquet``, ``.pq``
@@ -178,6 +178,8 @@ def _value(record: Mapping[str, Any], name: str, argument: str, where: str) -> A
 def _label(value: Any, what: str, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if value != value:  # NaN, where a table has no name
+        return None
     if isinstance(value, (bool, int, float)):
         return str(value)
     raise TypeError(f"{where}: {what} must be a string or a number, got {described(value)}")
@@ -214,9 +216,9 @@ def _read_json(content: str, path: Path, columns: _Columns, rows: _Rows) -> dict
         raise TypeError(
             f"{path} must hold an object of named groups or a list, got {described(loaded)}"
         )
-    metadata = loaded.pop(_METADATA, {})
     _add_groups(loaded, "", str(path), columns, rows)
-    return metadata if isinstance(metadata, dict) else {_METADATA: metadata}
+    metadata: dict[str, Any] = loaded.get(_METADATA, {})
+    return metadata
 
 
 def _add_groups(
@@ -224,11 +226,13 @@ def _add_groups(
 ) -> None:
     for name, value in groups.items():
         place = f"{where}: {prefix}{name}"
-        if isinstance(value, list):
+        if name == _METADATA:
+            if not isinstance(value, dict):  # texts, maybe, which must not be lost
+                raise TypeError(f"{place} must be an object, got {described(value)}")
+        elif isinstance(value, list):
             _add_items(value, prefix + name, place, columns, rows)
         elif isinstance(value, dict):
-            inner = {key: item for key, item in value.items() if key != _METADATA}
-            _add_groups(inner, f"{prefix}{name}/", where, columns, rows)
+            _add_groups(value, f"{prefix}{name}/", where, columns, rows)
         else:
             raise TypeError(f"{place} must be a list of texts, got {described(value)}")
 

@@ -46,6 +46,9 @@ class Average:
         The same of sigma divided by the number of tokens, nats per token.
     fluctuation, fluctuation_error : float or None
         Mean of e^-sigma, whose expectation over samples of the machine is 1. Only for such.
+    effective_sample_size : float or None
+        (sum w)^2 / sum w^2 of the weights w = e^-sigma: how many texts carry that mean. With few of
+        them neither the mean nor its error can be trusted.
     """
 
     reversal: str
@@ -60,6 +63,7 @@ class Average:
     sigma_per_token_error: float | None
     fluctuation: float | None
     fluctuation_error: float | None
+    effective_sample_size: float | None
 
     @property
     def n_skipped(self) -> int:
@@ -154,7 +158,7 @@ def _average(table: pd.DataFrame, name: str, *, of_samples: bool) -> Average:
     by_block = name == "block"
     mean, error = _mean(sigma)
     mean_per_token, error_per_token = _mean(scored[f"sigma_{name}_per_token"].to_numpy(np.float64))
-    fluctuation, fluctuation_error = _fluctuation(sigma) if of_samples else (None, None)
+    fluctuation = _fluctuation(sigma) if of_samples else (None, None, None)
     return Average(
         reversal=name,
         n=len(sigma),
@@ -166,8 +170,9 @@ def _average(table: pd.DataFrame, name: str, *, of_samples: bool) -> Average:
         sigma_error=error,
         sigma_per_token=mean_per_token,
         sigma_per_token_error=error_per_token,
-        fluctuation=fluctuation,
-        fluctuation_error=fluctuation_error,
+        fluctuation=fluctuation[0],
+        fluctuation_error=fluctuation[1],
+        effective_sample_size=fluctuation[2],
     )
 
 
@@ -181,18 +186,21 @@ def _mean(values: FloatArray) -> tuple[float | None, float | None]:
     return float(values.mean()), error
 
 
-def _fluctuation(sigma: FloatArray) -> tuple[float | None, float | None]:
-    """Mean of e^-sigma and its standard error, relative to the largest while they are summed."""
+def _fluctuation(sigma: FloatArray) -> tuple[float | None, float | None, float | None]:
+    """Mean of e^-sigma, its standard error, and how many texts carry it."""
     if sigma.size == 0:
-        return None, None
+        return None, None, None
     lowest = float(sigma.min())
     if math.isinf(lowest):
-        return 0.0, None
+        return 0.0, None, 0.0
+    weights = np.exp(lowest - sigma)  # relative to the largest, while they are summed
+    effective = float(weights.sum() ** 2 / (weights**2).sum())
     if -lowest > _LARGEST_EXPONENT:
-        return math.inf, None
-    mean, error = _mean(np.exp(lowest - sigma))
+        return math.inf, None, effective
+    mean, error = _mean(weights)
     scale = math.exp(-lowest)
     return (
         None if mean is None else mean * scale,
         None if error is None else error * scale,
+        effective,
     )
