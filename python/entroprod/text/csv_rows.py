@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
-def csv_rows(content: str, what: str, separator: str = ",") -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, fields by name) of every row below the header.
+def csv_rows(
+    lines: Iterable[str], what: str, separator: str = ","
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, fields by name) of every row below the header, from lines with their ends as they are.
 
     Raises
     ------
@@ -18,7 +19,7 @@ def csv_rows(content: str, what: str, separator: str = ",") -> Iterator[tuple[in
         Naming ``what``: without a header, with two columns of a name, or with the line of a row
         that has more or fewer fields than the header or isn't CSV.
     """
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     with _fields_of_any_length():
         try:
             names = next(reader, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -263,7 +264,7 @@ def _read_lines(content: str, path: Path, columns: _Columns, rows: _Rows) -> Non
 
 
 def _read_csv(content: str, path: Path, separator: str, columns: _Columns, rows: _Rows) -> None:
-    records = csv_rows(content, str(path), separator)
+    records = csv_rows(io.StringIO(content, newline=""), str(path), separator)
     for number, record in records:
         place = f"{path}, line {number}"
         text, group, name = columns.of(record, place)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from entroprod.text.csv_rows import csv_rows
 from entroprod.text.journal import Row, synchronise_directory
 
@@ -111,7 +113,6 @@ def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
 def as_table(rows: dict[str, list[Any]], provenance: dict[str, Any]) -> pd.DataFrame:
     """DataFrame of columns by name, with None for what a row lacks."""
     try:
-        import numpy as np
         import pandas as pd
     except ImportError:
         raise ImportError(f"a table of texts {_NEEDS}") from None
@@ -258,14 +259,15 @@ def _read_csv(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     except ValueError as error:
         raise ValueError(f"{beside} is broken JSON: {error}") from None
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for number, record in csv_rows(path.read_bytes().decode(), str(path)):
-        if list(record) != list(COLUMNS):
-            raise ValueError(f"{path} is no table of scored texts")
-        for name, kind in COLUMNS.items():
-            try:
-                columns[name].append(_value(record[name], name, kind))
-            except ValueError as error:
-                raise ValueError(f"{path}, line {number}, column {name}: {error}") from None
+    with path.open(encoding="utf-8", newline="") as stream:
+        for number, record in csv_rows(stream, str(path)):
+            if list(record) != list(COLUMNS):
+                raise ValueError(f"{path} is no table of scored texts")
+            for name, kind in COLUMNS.items():
+                try:
+                    columns[name].append(_value(record[name], name, kind))
+                except ValueError as error:
+                    raise ValueError(f"{path}, line {number}, column {name}: {error}") from None
     return columns, provenance
 
 
@@ -276,4 +278,7 @@ def _value(field: str, name: str, kind: str) -> Any:
         return field
     if kind == INTEGER:
         return int(field)
-    return float(field) if kind == NUMBER else json.loads(field)
+    if kind == NUMBER:
+        return float(field)
+    values = json.loads(field)
+    return np.array(values, dtype=_LISTS[kind]) if kind in _LISTS else values
