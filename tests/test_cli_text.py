@@ -166,6 +166,18 @@ class TestText:
         assert found["averages"]["token"]["fluctuation_error"] > 0
         assert read_results(output).equals(first)
 
+    def test_many_reasons(self, tmp_path: Path) -> None:
+        path = tmp_path / "t.txt"
+        path.write_text("\n".join([*"lmnopqrs", "a. b.", ""]))
+        result = run(*words_of(path, "--self-test"))
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.count("without a token") == 10
+        assert result.stdout.count("other reasons, told in the output") == 2
+        assert "SelfTest(1 sequences)" in result.stdout
+        path.write_text("\n".join("lmn"))
+        words = words_of(path, "--self-test", name="none.csv")
+        assert_error(run(*words), "--self-test", "no text with a value")
+
 
 class TestBrokenOff:
     def break_off(self, n_batches: int, monkeypatch: pytest.MonkeyPatch, *words: object) -> Any:

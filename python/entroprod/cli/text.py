@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # With fewer the average of e^-sigma says nothing.
 _FEW_EFFECTIVE = 100.0
+# Most reasons for missing values that are printed.
+_REASONS = 5
 # Texts that the test of the numerics scores twice.
 _TESTED = 8
 
@@ -377,7 +379,8 @@ def _seed(output: Path, seed: int | None, *, resume: bool) -> int:
 
 def _self_test(machine: Any, result: TextScores) -> Any:
     """Score the first texts that have a value once more, in other batches."""
-    tokens = [ids for ids in result.table["token_ids"] if ids is not None][:_TESTED]
+    scored = result.table[result.table["skipped_token"].isna()]
+    tokens = list(scored["token_ids"][:_TESTED])
     if not tokens:
         raise ValueError("--self-test: there is no text with a value to score again")
     return machine.self_test(tokens)
@@ -402,8 +405,17 @@ def average_rows(averages: tuple[Average, ...], *, samples: bool) -> list[report
             if each.fluctuation_error is not None:
                 value = report.format_uncertain(each.fluctuation, each.fluctuation_error)
             rows.append(report.Row("  E[e^-sigma]", value, _fluctuation_remark(each)))
-        for reason, count in each.skip_reasons.items():
-            rows.append(report.Row("  skipped", f"{count:,}", reason))
+        rows += _skipped_rows(each.skip_reasons)
+    return rows
+
+
+def _skipped_rows(reasons: dict[str, int]) -> list[report.Row]:
+    """The most common reasons; those that name a length may be as many as the texts."""
+    common = sorted(reasons.items(), key=lambda item: -item[1])
+    rows = [report.Row("  skipped", f"{count:,}", reason) for reason, count in common[:_REASONS]]
+    if len(common) > _REASONS:
+        count = sum(count for _, count in common[_REASONS:])
+        rows.append(report.Row("  skipped", f"{count:,}", "other reasons, told in the output"))
     return rows
 
 
