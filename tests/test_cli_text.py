@@ -174,6 +174,9 @@ class TestText:
         assert result.stdout.count("without a token") == 10
         assert result.stdout.count("other reasons, told in the output") == 2
         assert "SelfTest(1 sequences)" in result.stdout
+        path.write_text("\n".join("12345678"))
+        result = run(*words_of(path, name="numbers.csv"))
+        assert result.stdout.count("for example: has the character '1' without a token") == 2
         path.write_text("\n".join("lmn"))
         words = words_of(path, "--self-test", name="none.csv")
         assert_error(run(*words), "--self-test", "no text with a value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -410,11 +411,18 @@ def average_rows(averages: tuple[Average, ...], *, samples: bool) -> list[report
 
 
 def _skipped_rows(reasons: dict[str, int]) -> list[report.Row]:
-    """The most common reasons; those that name a length may be as many as the texts."""
-    common = sorted(reasons.items(), key=lambda item: -item[1])
-    rows = [report.Row("  skipped", f"{count:,}", reason) for reason, count in common[:_REASONS]]
-    if len(common) > _REASONS:
-        count = sum(count for _, count in common[_REASONS:])
+    """The most common reasons; those that differ in numbers alone are counted together."""
+    alike: dict[str, list[str]] = {}
+    for reason in reasons:
+        alike.setdefault(re.sub(r"\d+", "", reason), []).append(reason)
+    counted = [(sum(reasons[reason] for reason in same), same) for same in alike.values()]
+    counted.sort(key=lambda each: -each[0])
+    rows = []
+    for count, same in counted[:_REASONS]:
+        note = same[0] if len(same) == 1 else f"for example: {same[0]}"
+        rows.append(report.Row("  skipped", f"{count:,}", note))
+    if len(counted) > _REASONS:
+        count = sum(count for count, _ in counted[_REASONS:])
         rows.append(report.Row("  skipped", f"{count:,}", "other reasons, told in the output"))
     return rows
 
