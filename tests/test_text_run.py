@@ -689,3 +689,4 @@ def test_killed_again_and_again(
     elif not output.exists():
         scoring(machine, output)
     assert output.read_bytes() == expected.read_bytes()
+    assert set(tmp_path.iterdir()) == {output, expected}

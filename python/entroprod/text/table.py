@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,10 +157,11 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Stream whose content takes the name of a file once it is on the disk."""
     # A link is followed: the file that it points to is replaced, not the link.
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    # Always the same name: what a killed run has left is written over by the one that goes on. The
+    # lock of the journal keeps others away.
+    temporary = path.with_name(f".{path.name}.partial")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with temporary.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
