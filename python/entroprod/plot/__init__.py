@@ -19,15 +19,8 @@ from entroprod.plot.style import (  # isort: skip
     Picture as Picture,
     tidy as tidy,
 )
-from entroprod.plot.results import (
-    curve,
-    decomposition,
-    discrete_sigma_law,
-    per_step,
-    series_rate,
-    sigma_histogram,
-    sigma_law,
-)
+from entroprod.plot.results import curve, decomposition, per_step, series_rate
+from entroprod.plot.sigma import discrete_sigma_law, sigma_histogram, sigma_law
 from entroprod.plot.texts import groups
 
 __all__ = [
