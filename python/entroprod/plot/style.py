@@ -5,10 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-try:
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise ImportError('entroprod.plot needs matplotlib: pip install "entroprod[plot]"') from error
+from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
