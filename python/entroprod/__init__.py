@@ -40,6 +40,7 @@ from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_pr
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
 from entroprod.structured import DiagonalSSM
+from entroprod.text.groups import GroupComparison, compare_groups
 from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import (
     MonteCarlo,
@@ -62,6 +63,7 @@ __all__ = [
     "EntropyProductionRateGradient",
     "Enumeration",
     "FunctionMachine",
+    "GroupComparison",
     "HiddenMarkov",
     "Irreversible",
     "LinearGaussian",
@@ -80,6 +82,7 @@ __all__ = [
     "TimeVaryingLinearGaussian",
     "TokenReversal",
     "Verification",
+    "compare_groups",
     "entropy_production",
     "entropy_production_curve",
     "entropy_production_gradient",

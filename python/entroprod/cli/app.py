@@ -11,6 +11,7 @@ from entroprod.cli.demo import demo
 from entroprod.cli.exit_codes import ERROR, ReportingGroup
 from entroprod.cli.kalman import kalman
 from entroprod.cli.series import series
+from entroprod.cli.text import text
 from entroprod.cli.train import train
 from entroprod.cli.verify import verify
 
@@ -51,6 +52,7 @@ def describe(
 
 app.command()(kalman)
 app.command()(series)
+app.command()(text)
 app.command()(train)
 app.command()(verify)
 app.command()(demo)

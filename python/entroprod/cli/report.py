@@ -69,6 +69,11 @@ def print_text(text: str) -> None:
     _Console(file=sys.stdout, highlight=False).print(Text(text), soft_wrap=True)
 
 
+def print_to_stderr(text: str) -> None:
+    """Print a remark that isn't part of the output."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def print_table(columns: Mapping[str, FloatArray], n_rows: int) -> None:
     """Print columns of numbers, right-aligned under their names, below the number of each step."""
     names = ["step", *columns]

@@ -1,0 +1,496 @@
+"""``entroprod text``: entropy production of texts under a language model, or of its samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import entroprod as ep
+from entroprod.cli import options, report
+from entroprod.cli.files import check_output
+from entroprod.cli.pictures import check_picture, save_picture
+from entroprod.text.groups import described
+from entroprod.text.result import Average, TextScores
+from entroprod.text.run import BATCH_SIZE, DELIMITERS, score_samples, score_texts
+from entroprod.text.storage import OutputFile
+from entroprod.text.table import TABLE_SUFFIXES
+
+if TYPE_CHECKING:
+    from entroprod.text.collection import Texts
+    from entroprod.text.groups import GroupComparison
+
+# With fewer the average of e^-sigma says nothing.
+_FEW_EFFECTIVE = 100.0
+# Most reasons for missing values that are printed.
+_REASONS = 5
+# Texts that the test of the numerics scores twice.
+_TESTED = 8
+
+
+class DType(str, Enum):
+    """In which numbers the model computes."""
+
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+@dataclass(frozen=True)
+class TextRun:
+    """What was scored, and all that came of it."""
+
+    file: Path | None
+    seed: int | None
+    result: TextScores
+    comparison: GroupComparison | None
+    self_test: Any
+    written: tuple[Path, ...]
+
+
+TextFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Texts: .json with named groups, .jsonl, .csv, .tsv, .parquet, or .txt with a text on "
+        "each line. Not with --sample.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="DIR_OR_ID",
+        help="Folder of a causal language model of transformers, or its name on the hub.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="TABLE",
+        help="Where the rows go, one per text (.parquet, .pq or .csv), as they are done.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run that was broken off or killed.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an output, or an unfinished run.")
+]
+TextColumn = Annotated[
+    str, typer.Option("--text-column", metavar="NAME", help="Column or field of the text.")
+]
+GroupColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--group-column",
+        metavar="NAME",
+        help="Column or field of the group.",
+        show_default="group, if there is one",
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--id-column",
+        metavar="NAME",
+        help="Column or field of the name.",
+        show_default="id, if there is one",
+    ),
+]
+Paragraphs = Annotated[
+    bool,
+    typer.Option("--paragraphs", help="In a .txt file, empty lines separate texts, not lines."),
+]
+Delimiters = Annotated[
+    str,
+    typer.Option(
+        "--delimiters", metavar="CHARACTERS", help="What a token ends with that ends a sentence."
+    ),
+]
+SentencesPerBlock = Annotated[
+    int, typer.Option("--sentences-per-block", min=1, help="Sentences kept together.")
+]
+BatchSize = Annotated[
+    int, typer.Option("--batch-size", min=1, help="Texts scored, and stored, together.")
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help="Such as cpu or cuda.", show_default="a GPU if there is one"),
+]
+DTypeOption = Annotated[DType, typer.Option("--dtype", help="Numbers of weights and arithmetic.")]
+Temperature = Annotated[float, typer.Option("--temperature", help="Divides the logits.")]
+FirstToken = Annotated[
+    str | None,
+    typer.Option(
+        "--first-token",
+        metavar="TOKEN",
+        help="What the first token of a text is conditioned on: an id, or as in the vocabulary.",
+        show_default="BOS, or else EOS",
+    ),
+]
+WindowOption = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        min=2,
+        help="Positions read at once in texts that are longer than the model's context.",
+        show_default="such texts are skipped",
+    ),
+]
+SelfTestOption = Annotated[
+    bool, typer.Option("--self-test", help="Measure what rounding does to sigma.")
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample", metavar="N", min=1, help="Draw N texts from the model.", show_default=False
+    ),
+]
+Length = Annotated[
+    int | None,
+    typer.Option("--length", metavar="T", min=1, help="Tokens of each sample.", show_default=False),
+]
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Test whether the groups of texts differ.")
+]
+
+
+def text(
+    model: Model,
+    output: Output,
+    file: TextFile = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    text_column: TextColumn = "text",
+    group_column: GroupColumn = None,
+    id_column: IdColumn = None,
+    paragraphs: Paragraphs = False,
+    delimiters: Delimiters = DELIMITERS,
+    sentences_per_block: SentencesPerBlock = 1,
+    batch_size: BatchSize = BATCH_SIZE,
+    device: Device = None,
+    dtype: DTypeOption = DType.FLOAT32,
+    temperature: Temperature = 1.0,
+    first_token: FirstToken = None,
+    window: WindowOption = None,
+    self_test: SelfTestOption = False,
+    sample: Sample = None,
+    length: Length = None,
+    seed: options.Seed = None,
+    compare: Compare = False,
+    plot: options.Plot = None,
+    json: options.Json = False,
+) -> None:
+    """Entropy production of texts under a language model, by token and by sentence.
+
+    A row for each text goes to the output as it is done: a run that is broken off, or killed, loses
+    at most one batch, and goes on with --resume. Texts without a value keep their row and the
+    reason.
+
+    For example:
+
+    - entroprod text stories.json --model gpt2 --output stories.parquet --compare
+    - entroprod text stories.json --model gpt2 --output stories.parquet --resume
+    - entroprod text --sample 500 --length 120 --model gpt2 --output samples.parquet --seed 1
+    """
+    _check_options(file, sample, length, seed, compare=compare, plot=plot)
+    check_output(output, "--output", TABLE_SUFFIXES)
+    check_picture(plot)
+    with naming_options():
+        place = OutputFile(output, {})
+        place.require_startable(resume=resume, overwrite=overwrite)
+        place.require_writable(0)
+    texts = None
+    if file is not None:
+        texts = _read(file, text_column, group_column, id_column, paragraphs=paragraphs)
+        if compare or plot is not None:
+            _require_groups(texts)
+    machine = load_machine(
+        model,
+        device=device,
+        dtype=dtype.value,
+        temperature=temperature,
+        first_token=first_token,
+        window=window,
+    )
+    settings: dict[str, Any] = {
+        "delimiters": delimiters,
+        "per_block": sentences_per_block,
+        "batch_size": batch_size,
+        "output": output,
+        "resume": resume,
+        "overwrite": overwrite,
+    }
+    if texts is None:
+        seed = _seed(output, seed, resume=resume)
+    with naming_options(), _telling_how_to_go_on(output):
+        result = _score(machine, texts, sample or 0, length or 0, seed or 0, settings)
+    tested = _self_test(machine, result) if self_test else None
+    comparison = ep.compare_groups(result) if compare or plot is not None else None
+    if plot is not None and comparison is not None:
+        save_picture(comparison.plot(), plot)
+    written = tuple(path for path in (output, plot) if path is not None)
+    run = TextRun(file, seed if texts is None else None, result, comparison, tested, written)
+    if json:
+        report.print_json("text", _to_dict(run))
+    else:
+        _print(run)
+
+
+def load_machine(
+    model: str,
+    *,
+    device: str | None,
+    dtype: str,
+    temperature: float,
+    first_token: str | None,
+    window: int | None,
+) -> Any:
+    """Load the language model, with options in the words of the command line."""
+    from entroprod import neural
+
+    token = int(first_token) if first_token is not None and first_token.isdecimal() else first_token
+    return neural.HuggingFaceMachine(
+        model,
+        device=device,
+        dtype=dtype,
+        temperature=temperature,
+        first_token=token,
+        window=None if window is None else neural.Window(window),
+    )
+
+
+def _check_options(
+    file: Path | None,
+    sample: int | None,
+    length: int | None,
+    seed: int | None,
+    *,
+    compare: bool,
+    plot: Path | None,
+) -> None:
+    if (file is None) == (sample is None):
+        got = "neither" if file is None else "both"
+        raise ValueError(f"FILE or --sample must be given, and not both; got {got}")
+    if (length is None) != (sample is None):
+        raise ValueError("--sample and --length go together: how many texts, of how many tokens")
+    if sample is None and seed is not None:
+        raise ValueError("--seed is only used with --sample")
+    if sample is not None and (compare or plot is not None):
+        option = "--compare" if compare else "--plot"
+        raise ValueError(f"{option} compares groups of texts; samples have none")
+
+
+def _read(
+    file: Path,
+    text_column: str,
+    group_column: str | None,
+    id_column: str | None,
+    *,
+    paragraphs: bool,
+) -> Texts:
+    from entroprod.text.files import read_texts
+
+    try:
+        return read_texts(
+            file,
+            text_column=text_column,
+            group_column=group_column,
+            id_column=id_column,
+            paragraphs=paragraphs,
+        )
+    except (ValueError, TypeError) as error:
+        words = str(error)
+        for name in ("text_column", "group_column", "id_column", "paragraphs"):
+            words = words.replace(name, "--" + name.replace("_", "-"))
+        raise ValueError(words) from None
+
+
+def _require_groups(texts: Texts) -> None:
+    sizes = texts.group_sizes()
+    if len(sizes) < 2:
+        has = f"only {next(iter(sizes))!r}" if sizes else "none"
+        raise ValueError(
+            f"--compare and --plot need at least two groups of texts, {texts.source} has {has}: "
+            "name groups in JSON, or a column with --group-column"
+        )
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Errors of a run in the words of the command line."""
+    try:
+        yield
+    except ValueError as error:
+        words = str(error)
+        for name in ("resume", "overwrite"):
+            words = words.replace(f"({name})", f"(--{name})")
+        raise ValueError(words) from None
+
+
+@contextmanager
+def _telling_how_to_go_on(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, Exception):
+        journal = OutputFile(output, {}).journal_path
+        if journal.exists():
+            report.print_to_stderr(f"What was done is in {journal}: go on with --resume.")
+        raise
+
+
+def _score(
+    machine: Any,
+    texts: Texts | None,
+    n_samples: int,
+    n_steps: int,
+    seed: int,
+    settings: dict[str, Any],
+) -> TextScores:
+    if texts is not None:
+        with report.progress_bar("Scoring texts", len(texts)) as show_done:
+            return score_texts(machine, texts, progress=show_done, **settings)
+    with report.progress_bar("Sampling and scoring", n_samples) as show_done:
+        return score_samples(machine, n_samples, n_steps, rng=seed, progress=show_done, **settings)
+
+
+def _seed(output: Path, seed: int | None, *, resume: bool) -> int:
+    """The seed of samples; a run that goes on has one already."""
+    if seed is None and resume:
+        from entroprod.text.journal import read_header
+
+        found = read_header(OutputFile(output, {}).journal_path).get("samples", {}).get("seed")
+        if isinstance(found, int):
+            return found
+    return options.chosen_seed(seed)
+
+
+def _self_test(machine: Any, result: TextScores) -> Any:
+    """Score the first texts that have a value once more, in other batches."""
+    scored = result.table[result.table["skipped_token"].isna()]
+    tokens = list(scored["token_ids"][:_TESTED])
+    if not tokens:
+        raise ValueError("--self-test: there is no text with a value to score again")
+    return machine.self_test(tokens)
+
+
+def average_rows(averages: tuple[Average, ...], *, samples: bool) -> list[report.Row]:
+    """Averages in rows, each with what it leaves out."""
+    rows = []
+    kinds = {"token": "Token reversal", "block": "Block reversal"}
+    for each in averages:
+        label = kinds[each.reversal]
+        if each.sigma_per_token is None:
+            rows.append(report.Row(label, "no values"))
+        else:
+            error = each.sigma_per_token_error
+            value = f"{each.sigma_per_token:.6g}"
+            if error is not None:
+                value = report.format_uncertain(each.sigma_per_token, error)
+            rows.append(report.Row(label, f"{value} nats per token", _remark(each)))
+        if samples and each.fluctuation is not None:
+            value = f"{each.fluctuation:.6g}"
+            if each.fluctuation_error is not None:
+                value = report.format_uncertain(each.fluctuation, each.fluctuation_error)
+            rows.append(report.Row("  E[e^-sigma]", value, _fluctuation_remark(each)))
+        rows += _skipped_rows(each.skip_reasons)
+    return rows
+
+
+def _skipped_rows(reasons: dict[str, int]) -> list[report.Row]:
+    """The most common reasons; those that differ in numbers alone are counted together."""
+    alike: dict[str, list[str]] = {}
+    for reason in reasons:
+        alike.setdefault(re.sub(r"\d+", "", reason), []).append(reason)
+    counted = [(sum(reasons[reason] for reason in same), same) for same in alike.values()]
+    counted.sort(key=lambda each: -each[0])
+    rows = []
+    for count, same in counted[:_REASONS]:
+        note = same[0] if len(same) == 1 else f"for example: {same[0]}"
+        rows.append(report.Row("  skipped", f"{count:,}", note))
+    if len(counted) > _REASONS:
+        count = sum(count for count, _ in counted[_REASONS:])
+        rows.append(report.Row("  skipped", f"{count:,}", "other reasons, told in the output"))
+    return rows
+
+
+def _remark(each: Average) -> str:
+    parts = [f"mean of {each.n:,}"]
+    if each.n_infinite:
+        parts.append(f"{each.n_infinite:,} infinite: impossible when reversed")
+    if each.n_single_block:
+        parts.append(f"{each.n_single_block:,} of a single block, whose sigma is 0")
+    if each.n_cut:
+        parts.append(f"{each.n_cut:,} end after their last sentence end, the rest is cut off")
+    return "; ".join(parts)
+
+
+def _fluctuation_remark(each: Average) -> str:
+    remark = "1 in theory"
+    if each.n_cut:
+        remark = f"not exactly 1: {each.n_cut:,} lost what stood behind the last sentence"
+    effective = each.effective_sample_size
+    if effective is not None and effective < _FEW_EFFECTIVE:
+        remark += f"; {effective:.1f} effective samples carry it, so don't trust it or its error"
+    return remark
+
+
+def comparison_rows(comparison: GroupComparison) -> list[report.Row]:
+    """Medians of the groups, tests and notes in rows."""
+    rows = []
+    for metric in comparison.metrics:
+        for each in comparison.summaries:
+            if each.metric == metric:
+                median = "no values" if each.median is None else f"{each.median:.4g}"
+                rows.append(report.Row(metric, median, f"median of {each.n} in {each.group}"))
+        for one in comparison.of(metric):
+            rows.append(report.Row(f"  {one.first} against {one.second}", described(one)))
+    return rows + [report.Row("Note", note) for note in comparison.notes]
+
+
+def _to_dict(run: TextRun) -> dict[str, Any]:
+    content: dict[str, Any] = {"file": run.file, "seed": run.seed, **run.result.to_dict()}
+    if run.comparison is not None:
+        content["comparison"] = run.comparison.to_dict()
+    if run.self_test is not None:
+        content["self_test"] = run.self_test.to_dict()
+    return {**content, "written": run.written}
+
+
+def _print(run: TextRun) -> None:
+    result = run.result
+    told = result.provenance
+    machine = told["machine"]
+    source = str(run.file) if run.file is not None else f"drawn with seed {run.seed}"
+    resumed = f"{result.n_resumed:,} of them by an earlier run" if result.n_resumed else ""
+    settings = told["settings"]
+    rows = [
+        report.Row("Texts", f"{len(result.table):,} from {source}", resumed),
+        report.Row("Machine", str(machine.get("model", machine.get("machine", "")))),
+        report.Row(
+            "Blocks",
+            f"{settings['per_block']} sentence(s)",
+            f"a token that ends with one of {settings['delimiters']} ends a sentence",
+        ),
+        *average_rows(result.averages(), samples=run.file is None),
+    ]
+    if run.self_test is not None:
+        rows.append(report.Row("Rounding", repr(run.self_test)))
+    if run.comparison is not None:
+        rows += comparison_rows(run.comparison)
+    report.print_rows(rows)
+    for path in run.written:
+        report.print_text(f"Written: {path}")

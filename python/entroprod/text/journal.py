@@ -1,0 +1,238 @@
+"""What a run has finished, kept beside its output: a killed run loses at most one batch.
+
+The first line tells what is being computed, and every further line holds one batch of rows. A line
+is a checksum, a space, JSON and a line feed, appended in one piece and synchronised with the disk.
+Whatever ends the process, or the machine, only the last line can be torn; that is recognised and
+cut off. The file is locked while a process writes to it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None  # type: ignore[assignment]
+
+Row: TypeAlias = dict[str, Any]
+
+_FORMAT = "entroprod text journal 1"
+# Where the same weights, told by their digest, lie is all the same.
+_PLACES = ("machine.model",)
+_CHECKSUM = 8  # hexadecimal digits of a CRC-32
+
+
+class Journal:
+    """The journal of one run, to be closed at its end, which unlocks it.
+
+    Parameters
+    ----------
+    path : Path
+    header : mapping
+        What is computed, JSON-ready: a run goes on only where it is the same.
+    """
+
+    def __init__(self, path: Path, descriptor: int, n_rows: int, end: int) -> None:
+        self.path = path
+        self.n_rows = n_rows
+        self._descriptor = descriptor
+        self._end = end
+
+    @classmethod
+    def begin(cls, path: Path, header: Mapping[str, Any], *, overwrite: bool = False) -> Journal:
+        """Start a journal; only with ``overwrite`` may there be one already."""
+        flags = os.O_RDWR | os.O_CREAT | (0 if overwrite else os.O_EXCL)
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            _lock(descriptor, path)
+            os.ftruncate(descriptor, 0)
+            journal = cls(path, descriptor, 0, 0)
+            journal._append_line({"format": _FORMAT, **header})
+            synchronise_directory(path)
+        except BaseException:
+            if not overwrite:  # it has just been made, and holds nothing
+                path.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
+        return journal
+
+    @classmethod
+    def resume(cls, path: Path, header: Mapping[str, Any]) -> Journal:
+        """Go on with a journal; what was torn off at its end is removed.
+
+        Raises
+        ------
+        ValueError
+            The journal is damaged, or belongs to another computation: with what differs.
+        """
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            _lock(descriptor, path)
+            n_rows, end, found = 0, 0, None
+            for content, after in _lines(path):
+                if found is None:
+                    found = content
+                    _require_same(path, found, header)
+                else:
+                    n_rows += len(content["rows"])
+                end = after
+            os.ftruncate(descriptor, end)
+            journal = cls(path, descriptor, n_rows, end)
+            if found is None:  # it was killed before the first line was complete
+                journal._append_line({"format": _FORMAT, **header})
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return journal
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Store one batch; when this returns it is on the disk.
+
+        Raises
+        ------
+        OSError
+            The disk is full, or fails; the journal then ends with the batch before.
+        """
+        self._append_line({"rows": list(rows)})
+        self.n_rows += len(rows)
+
+    def batches(self) -> Iterator[list[Row]]:
+        """All batches of rows, read from the disk one by one."""
+        for number, (content, _) in enumerate(_lines(self.path)):
+            if number:
+                yield content["rows"]
+
+    def remove(self) -> None:
+        """Delete the file: everything in it is safe elsewhere."""
+        self.path.unlink()
+        synchronise_directory(self.path)
+
+    def close(self) -> None:
+        """Unlock it."""
+        os.close(self._descriptor)
+
+    def _append_line(self, content: Mapping[str, Any]) -> None:
+        line = _sealed(content)
+        try:
+            _write_all(self._descriptor, line, self._end)
+            os.fsync(self._descriptor)
+        except BaseException as error:
+            with suppress(OSError):  # what stays torn is recognised as such
+                os.ftruncate(self._descriptor, self._end)
+            if isinstance(error, OSError):
+                raise OSError(
+                    error.errno, f"{error.strerror}: the batch couldn't be stored", str(self.path)
+                ) from error
+            raise
+        self._end += len(line)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What a journal says is being computed; empty if it was killed before it could."""
+    for content, _ in _lines(path):
+        return content
+    return {}
+
+
+def _sealed(content: Mapping[str, Any]) -> bytes:
+    # ASCII: a lone surrogate, which has no UTF-8, is escaped as well.
+    text = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
+def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Content of each line and the position behind it; a torn last line is left out."""
+    end = 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            content = _opened(line)
+            if content is None:
+                if stream.read(1):
+                    raise ValueError(
+                        f"{path} is damaged: line {number} doesn't have its checksum, and others "
+                        "follow; the run can't go on from it"
+                    )
+                return
+            end += len(line)
+            yield content, end
+
+
+def _opened(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n") or line[_CHECKSUM : _CHECKSUM + 1] != b" ":
+        return None
+    text = line[_CHECKSUM + 1 : -1]
+    if b"%08x" % zlib.crc32(text) != line[:_CHECKSUM]:
+        return None
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def _require_same(path: Path, found: Mapping[str, Any], header: Mapping[str, Any]) -> None:
+    if found.get("format") != _FORMAT:
+        raise ValueError(f"{path} is of another version of entroprod: {found.get('format')!r}")
+    wanted = json.loads(json.dumps({"format": _FORMAT, **header}))
+    different = sorted(_differences(found, wanted, ""))
+    if different:
+        raise ValueError(f"{path} belongs to another run: {'; '.join(different)}")
+
+
+def _differences(found: Any, wanted: Any, name: str) -> Iterator[str]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in {**found, **wanted}:
+            inner = f"{name}.{key}" if name else key
+            yield from _differences(found.get(key), wanted.get(key), inner)
+    elif found != wanted and name not in _PLACES:
+        yield f"{name} was {_short(found)} and is now {_short(wanted)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Take the file for this process alone; the system gives it back whatever happens."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(f"another process is writing to {path}: wait for it, or end it") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):
+            raise
+        warnings.warn(
+            f"the file system of {path} has no locks: make sure that no other process writes there",
+            stacklevel=2,
+        )
+    try:
+        same = os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        same = False
+    if not same:
+        raise ValueError(f"another process has just finished or replaced {path}: look again")
+
+
+def _write_all(descriptor: int, content: bytes, position: int) -> None:
+    done = 0
+    while done < len(content):
+        done += os.pwrite(descriptor, content[done:], position + done)
+
+
+def synchronise_directory(path: Path) -> None:
+    """Make the name of a file as safe as its content, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
