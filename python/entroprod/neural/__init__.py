@@ -12,6 +12,14 @@ except ImportError as error:
 
 from entroprod.neural.gradient import entropy_production, entropy_production_rate
 from entroprod.neural.heads import GaussianHead
+from entroprod.neural.reverse_model import Training, fit_reverse_model
 from entroprod.neural.torch_machine import TorchMachine
 
-__all__ = ["GaussianHead", "TorchMachine", "entropy_production", "entropy_production_rate"]
+__all__ = [
+    "GaussianHead",
+    "TorchMachine",
+    "Training",
+    "entropy_production",
+    "entropy_production_rate",
+    "fit_reverse_model",
+]
