@@ -278,6 +278,8 @@ def test_another_machine_reads_the_reordered_sequence() -> None:
         (3, ValueError, "must have shape"),
         ([["a", "b"]], TypeError, "integers; got dtype"),
         (np.array([["a", "b"]]), TypeError, "integers; got dtype"),
+        (np.array([[0, 1], [2, 5]]), ValueError, r"sequences\[1\] .* got 5 at step 2"),
+        (np.array([3]), ValueError, r"sequences must hold symbols .* got 3 at step 1"),
         (None, ValueError, "must have shape"),
     ],
 )
@@ -289,7 +291,7 @@ def test_wrong_sequences(sequences: Any, kind: type[Exception], message: str) ->
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (lambda y: np.zeros(3), ValueError, r"log_prob must return .* shape \(2, 2\), got \(3,\)"),
+        (lambda y: np.zeros(3), ValueError, r"log_prob must return .* shape \(1, 2\), got \(3,\)"),
         (lambda y: np.full(y.shape, np.nan), ep.NumericalError, r"nan at step 1 of sequences\[0\]"),
         (lambda y: np.full(y.shape, np.inf), ep.NumericalError, "inf at step 1"),
         (lambda y: np.full(y.shape, "no"), TypeError, "must return real numbers, got dtype <U2"),

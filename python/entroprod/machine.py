@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,8 +21,8 @@ from entroprod.errors import NumericalError
 
 AnyArray: TypeAlias = NDArray[Any]
 
-# Sequences of one length that a machine is given at once, unless it takes all lengths together.
-_BATCH = 512
+# Steps that a machine is given at once, unless it takes all lengths together.
+_BATCH = 2**17
 
 
 @runtime_checkable
@@ -154,13 +154,34 @@ def require_sampler(machine: Any, name: str) -> None:
         )
 
 
-def read_sequences(machine: Any, sequences: Any, name: str = "sequences") -> list[AnyArray]:
-    """Validated sequences one by one: (T,) int64 symbols, or (T, m) float64 values.
+class Block(NamedTuple):
+    """Sequences of one length.
+
+    ``paths`` are (n, T) int64 symbols or (n, T, m) float64 values; ``places``, (n,), are theirs
+    among the given sequences, and ``label`` what was done to them, for errors.
+    """
+
+    paths: AnyArray
+    places: NDArray[np.int64]
+    label: str = ""
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps T."""
+        return int(self.paths.shape[1])
+
+    def name_of(self, row: int) -> str:
+        """What a row is called in errors."""
+        return f"sequences[{self.places[row]}]{self.label}"
+
+
+def read_sequences(machine: Any, sequences: Any, name: str = "sequences") -> list[Block]:
+    """Validated sequences, by length.
 
     Raises
     ------
     ValueError, TypeError
-        Naming the sequence and the position.
+        Naming the sequence and the step.
     """
     n_symbols = getattr(machine, "n_symbols", None)
     n_outputs = getattr(machine, "n_outputs", None)
@@ -169,23 +190,34 @@ def read_sequences(machine: Any, sequences: Any, name: str = "sequences") -> lis
     if n_symbols is None and n_outputs is None:
         discrete = np.asarray(leaf).dtype.kind in "iu"
 
-    def read(one: Any, where: str) -> AnyArray:
+    def read(one: Any, where: str, ndim: int) -> AnyArray:
         array = read_array(one, where)
-        return (
-            _as_symbols(array, where, n_symbols)
-            if discrete
-            else _as_values(array, where, n_outputs)
-        )
+        if discrete:
+            return _as_symbols(array, where, n_symbols, ndim)
+        return _as_values(array, where, n_outputs, ndim)
 
     alone = 1 if discrete else 2
     if depth == alone:
-        return [read(sequences, name)]
+        return [Block(read(sequences, name, alone)[np.newaxis], np.zeros(1, np.int64))]
     if depth != alone + 1:
         wanted = "(N, T) or (T,)" if discrete else "(N, T, m) or (T, m)"
         raise ValueError(f"{name} must have shape {wanted}, got {depth} dimension(s)")
     if len(sequences) == 0:
         raise ValueError(f"{name} must not be empty")
-    return [read(one, f"{name}[{i}]") for i, one in enumerate(sequences)]
+    if not isinstance(sequences, (list, tuple)):
+        return [Block(read(sequences, name, alone + 1), np.arange(len(sequences)))]
+    return by_length([read(one, f"{name}[{i}]", alone) for i, one in enumerate(sequences)])
+
+
+def by_length(sequences: Sequence[AnyArray], label: str = "") -> list[Block]:
+    """Put sequences of one length together."""
+    members: dict[tuple[int, ...], list[int]] = {}
+    for i, sequence in enumerate(sequences):
+        members.setdefault(sequence.shape, []).append(i)
+    return [
+        Block(np.stack([sequences[i] for i in index]), np.array(index), label)
+        for index in members.values()
+    ]
 
 
 def _look_inside(value: Any) -> tuple[int, Any]:
@@ -201,58 +233,71 @@ def _look_inside(value: Any) -> tuple[int, Any]:
     return depth + array.ndim, first
 
 
-def _as_symbols(array: AnyArray, name: str, n_symbols: int | None) -> AnyArray:
+def _as_symbols(array: AnyArray, name: str, n_symbols: int | None, ndim: int) -> AnyArray:
     if array.size == 0:
         raise ValueError(f"{name} must not be empty")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold symbols, which are integers; got dtype {array.dtype}")
-    if array.ndim != 1:
-        raise ValueError(f"{name} must have shape (T,), got {array.shape}")
-    wrong = array < 0 if n_symbols is None else (array < 0) | (array >= n_symbols)
-    if wrong.any():
-        at = int(np.flatnonzero(wrong)[0])
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
+    if array.min() < 0 or (n_symbols is not None and array.max() >= n_symbols):
+        wrong = array < 0 if n_symbols is None else (array < 0) | (array >= n_symbols)
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
         most = "" if n_symbols is None else f" and below n_symbols = {n_symbols}"
-        raise ValueError(f"{name} must hold symbols from 0{most}; got {array[at]} at step {at + 1}")
+        which = name if ndim == 1 else f"{name}[{at[0]}]"
+        raise ValueError(
+            f"{which} must hold symbols from 0{most}; got {array[at]} at step {at[-1] + 1}"
+        )
     return array.astype(np.int64)
 
 
-def _as_values(array: AnyArray, name: str, n_outputs: int | None) -> AnyArray:
-    values = as_float_array(array, name, 2, missing=True)
-    if n_outputs is not None and values.shape[1] != n_outputs:
-        raise ValueError(f"{name} must have shape (T, {n_outputs}), got {values.shape}")
+def _as_values(array: AnyArray, name: str, n_outputs: int | None, ndim: int) -> AnyArray:
+    values = as_float_array(array, name, ndim, missing=True)
+    if n_outputs is not None and values.shape[-1] != n_outputs:
+        wanted = "(T, m)" if ndim == 2 else "(N, T, m)"
+        raise ValueError(f"{name} must have shape {wanted}, m = {n_outputs}; got {values.shape}")
     return values
 
 
-def log_probs(
-    machine: Any, sequences: Sequence[AnyArray], labels: Sequence[str], name: str
-) -> list[FloatArray]:
-    """Nats per step of sequences of any lengths, checked: (T_i,) each.
+def log_probs(machine: Any, blocks: Sequence[Block], name: str) -> list[FloatArray]:
+    """Nats per step of every block, (n, T) each, checked; ``name`` is the machine's in errors.
 
-    ``labels`` name the sequences, and ``name`` the machine, in errors.
+    A machine that takes sequences of different lengths together gets all of them at once.
     """
     ragged = getattr(machine, "log_prob_ragged", None)
     if callable(ragged):
-        given = list(ragged(list(sequences)))
-        if len(given) != len(sequences):
-            raise ValueError(
-                f"{name}.log_prob_ragged must return an array for each of {len(sequences)} "
-                f"sequences, got {len(given)}"
-            )
-        for row, sequence in zip(given, sequences):
-            _require_shape(np.asarray(row), (len(sequence),), f"{name}.log_prob_ragged")
-        return [_checked(np.asarray(row), name, label) for row, label in zip(given, labels)]
-    result: list[FloatArray] = [np.empty(0)] * len(sequences)
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for i, sequence in enumerate(sequences):
-        by_shape.setdefault(sequence.shape, []).append(i)
-    for shape, members in by_shape.items():
-        for start in range(0, len(members), _BATCH):
-            batch = members[start : start + _BATCH]
-            rows = np.asarray(machine.log_prob(np.stack([sequences[i] for i in batch])))
-            _require_shape(rows, (len(batch), shape[0]), f"{name}.log_prob")
-            for i, row in zip(batch, rows):
-                result[i] = _checked(row, name, labels[i])
-    return result
+        return _log_probs_ragged(ragged, blocks, f"{name}.log_prob_ragged")
+    results = []
+    for block in blocks:
+        rows = np.empty(block.paths.shape[:2])
+        size = max(1, _BATCH // block.n_steps)
+        for start in range(0, len(rows), size):
+            batch = block.paths[start : start + size]
+            values = np.asarray(machine.log_prob(batch))
+            _require_shape(values, batch.shape[:2], f"{name}.log_prob")
+            rows[start : start + size] = values
+        results.append(_require_probabilities(rows, block, name))
+    return results
+
+
+def _log_probs_ragged(
+    function: Callable[[list[AnyArray]], Sequence[ArrayLike]], blocks: Sequence[Block], name: str
+) -> list[FloatArray]:
+    sequences = [path for block in blocks for path in block.paths]
+    given = [np.asarray(row) for row in function(sequences)] if sequences else []
+    if len(given) != len(sequences):
+        raise ValueError(
+            f"{name} must return an array for each of {len(sequences)} sequences, got {len(given)}"
+        )
+    for row, sequence in zip(given, sequences):
+        _require_shape(row, sequence.shape[:1], name)
+    results, start = [], 0
+    for block in blocks:
+        rows = given[start : start + len(block.paths)]
+        values = np.array(rows, np.float64).reshape(block.paths.shape[:2])
+        results.append(_require_probabilities(values, block, name))
+        start += len(block.paths)
+    return results
 
 
 def _require_shape(values: AnyArray, shape: tuple[int, ...], name: str) -> None:
@@ -262,15 +307,20 @@ def _require_shape(values: AnyArray, shape: tuple[int, ...], name: str) -> None:
         raise TypeError(f"{name} must return real numbers, got dtype {values.dtype}")
 
 
-def _checked(row: AnyArray, name: str, label: str) -> FloatArray:
-    values = row.astype(np.float64)
-    wrong = np.isnan(values) | np.isposinf(values)
+def _require_probabilities(rows: FloatArray, block: Block, name: str) -> FloatArray:
+    """Refuse NaN and positive infinity, which no logarithm of a probability is."""
+    # Both survive the sum; -inf, a probability of 0, is fine.
+    with np.errstate(invalid="ignore"):
+        if rows.sum() < np.inf:
+            return rows
+    wrong = np.isnan(rows) | np.isposinf(rows)
     if wrong.any():
-        at = int(np.flatnonzero(wrong)[0])
+        row, step = (int(i) for i in np.argwhere(wrong)[0])
         raise NumericalError(
-            f"{name} gives a log-probability of {values[at]} at step {at + 1} of {label}"
+            f"{name} gives a log-probability of {rows[row, step]} at step {step + 1} of "
+            f"{block.name_of(row)}"
         )
-    return values
+    return rows
 
 
 def provenance(machine: Any) -> dict[str, Any]:

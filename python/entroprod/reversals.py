@@ -72,7 +72,7 @@ class Plan:
         """Place in the reordered sequence of each symbol of the original, (T',)."""
         return np.argsort(self.order)
 
-    @property
+    @cached_property
     def is_identity(self) -> bool:
         """Whether the sequence stays as it is, as one of a single block does."""
         return bool((self.order == np.arange(len(self.order))).all())
@@ -83,6 +83,11 @@ class Reversal(ABC):
 
     A reversal of one's own is a subclass that defines ``plan``.
     """
+
+    @property
+    def depends_on_length_alone(self) -> bool:
+        """Whether all sequences of one length are reordered alike."""
+        return False
 
     @abstractmethod
     def plan(self, sequence: NDArray[Any]) -> Plan:
@@ -106,6 +111,11 @@ class TokenReversal(Reversal):
     >>> ep.TokenReversal().plan(np.array([5, 6, 7])).order
     array([2, 1, 0])
     """
+
+    @property
+    def depends_on_length_alone(self) -> bool:
+        """Whether all sequences of one length are reordered alike."""
+        return True
 
     def plan(self, sequence: NDArray[Any]) -> Plan:
         """Tell how a sequence is reordered; it never fails."""
@@ -184,6 +194,11 @@ class BlockReversal(Reversal):
             settle("delimiters", _as_symbols(self.delimiters))
         elif not callable(self.cut):
             raise TypeError(f"cut must be callable, got {self.cut!r}")
+
+    @property
+    def depends_on_length_alone(self) -> bool:
+        """Whether all sequences of one length are reordered alike."""
+        return self.delimiters is None and self.cut is None
 
     def plan(self, sequence: NDArray[Any]) -> Plan:
         """Tell how a sequence is reordered.
@@ -277,6 +292,11 @@ class Permutation(Reversal):
     def __post_init__(self) -> None:
         if not callable(self.order):
             partial_set(self)("order", _as_permutation(self.order, "order"))
+
+    @property
+    def depends_on_length_alone(self) -> bool:
+        """Whether all sequences of one length are reordered alike."""
+        return True
 
     def plan(self, sequence: NDArray[Any]) -> Plan:
         """Tell how a sequence is reordered.

@@ -12,11 +12,14 @@ except ImportError as error:
 
 from entroprod.neural.gradient import entropy_production, entropy_production_rate
 from entroprod.neural.heads import GaussianHead
+from entroprod.neural.recurrent import Cell, RecurrentMachine
 from entroprod.neural.reverse_model import Training, fit_reverse_model
 from entroprod.neural.torch_machine import TorchMachine
 
 __all__ = [
+    "Cell",
     "GaussianHead",
+    "RecurrentMachine",
     "TorchMachine",
     "Training",
     "entropy_production",

@@ -183,7 +183,7 @@ def module_provenance(*modules: object, device: torch.device) -> dict[str, objec
 def module_name(module: object) -> str:
     """Name of a module's class, or of a function."""
     if isinstance(module, torch.nn.Module):
-        return type(module).__qualname__
+        return str(getattr(module, "described_as", type(module).__qualname__))
     return str(getattr(module, "__qualname__", type(module).__qualname__))
 
 

@@ -270,7 +270,9 @@ class NeuralMachine(ABC):
 
     def _described(self) -> str:
         shown = (
-            f"{key}={value}" for key, value in self._first.facts.items() if len(str(value)) < 40
+            f"{key}={value}"
+            for key, value in self._first.facts.items()
+            if not isinstance(value, str)
         )
         size = "n_outputs" if self._continuous else "n_symbols"
         dtype = str(self._dtype).removeprefix("torch.")

@@ -26,6 +26,7 @@ class Stepper(Protocol):
         ...
 
 
+@torch.inference_mode()
 def sample(
     stepper: Stepper,
     head: Emission,
@@ -42,8 +43,8 @@ def sample(
     """Paths and the log-probabilities of their steps.
 
     All noise is drawn from ``rng`` beforehand, path after path, so that a path doesn't depend on
-    the batch in which it is drawn, beyond the rounding of matrix products. Runs in whatever modes
-    the caller has set: see :func:`entroprod.neural.modules.evaluating`.
+    the batch in which it is drawn, beyond the rounding of matrix products. Without gradients; else
+    in whatever modes the caller has set, such as :func:`entroprod.neural.modules.evaluating` sets.
 
     Parameters
     ----------

@@ -75,6 +75,7 @@ def plan_batches(lengths: Sequence[int] | IntArray, batch_tokens: int) -> list[I
     return batches
 
 
+@torch.inference_mode()
 def score(
     forward: Forward,
     head: Emission,
@@ -87,7 +88,8 @@ def score(
 ) -> list[FloatArray]:
     """Log-probabilities of what every request asks for, in the order of the requests.
 
-    Runs in whatever modes the caller has set: see :func:`entroprod.neural.modules.evaluating`.
+    Without gradients; else in whatever modes the caller has set, such as
+    :func:`entroprod.neural.modules.evaluating` sets.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ from entroprod.trajectory.paths import (
     TOKEN_REVERSAL,
     backward_reader,
     collect,
-    plan_all,
-    score_plans,
+    reorder,
+    score_blocks,
 )
 from entroprod.trajectory.result import MonteCarlo
 
@@ -167,21 +167,21 @@ class _Run:
 
     def _draw_batch(self, n_paths: int, generator: np.random.Generator) -> FloatArray:
         together = getattr(self.machine, "sample_with_log_prob", None)
-        ahead = None
+        known = None
         if callable(together):
             drawn, known = together(self.n_steps, n_paths, rng=generator)
-            ahead = list(np.asarray(known, dtype=np.float64))
         else:
             drawn = self.machine.sample(self.n_steps, n_paths, rng=generator)
-        given = read_sequences(self.machine, drawn, "what machine.sample returns")
-        if len(given) != n_paths or any(len(one) != self.n_steps for one in given):
+        blocks = read_sequences(self.machine, drawn, "what machine.sample returns")
+        got = blocks[0].paths.shape[:2]
+        if len(blocks) != 1 or got != (n_paths, self.n_steps):
             raise ValueError(
-                f"machine.sample must return {n_paths} paths of {self.n_steps} steps, got "
-                f"{len(given)} of {len(given[0])}"
+                f"machine.sample must return {n_paths} paths of {self.n_steps} steps, got {got}"
             )
-        plans = plan_all(self.reversal, given)
-        straight, back = score_plans(self.machine, self.other, given, {"": plans}, ahead)
-        result = collect(self.reversal, plans, straight, back[""])
+        ahead = None if known is None else [np.asarray(known, dtype=np.float64)]
+        reordering = reorder(self.reversal, blocks, keep_still=self.other is not self.machine)
+        straight, back = score_blocks(self.machine, self.other, blocks, [reordering], ahead)
+        result = collect(reordering, straight, back[0])
         self.skip_reasons.update(result.skip_reasons)
         self.n_cut += int((result.n_cut_off > 0).sum())
         return result.sigma
@@ -265,7 +265,7 @@ def _scaled(value: float, log_scale: float) -> float:
 def _warnings(effective: float, share: float, counts: _Counts) -> tuple[str, ...]:
     texts: list[str] = []
     n_paths = counts.n_drawn - counts.n_skipped
-    if effective < _FEW_EFFECTIVE_PATHS or share > _DOMINANT_SHARE:
+    if 0.0 < effective < _FEW_EFFECTIVE_PATHS or (effective and share > _DOMINANT_SHARE):
         texts.append(
             f"E[e^-sigma] is dominated by few paths: {effective:.1f} effective of {n_paths}, the "
             f"heaviest makes up {100.0 * share:.1f} % of the sum; its standard error can't be "

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from entroprod.arrays import FloatArray, as_flag, as_read_only
-from entroprod.machine import AnyArray, as_machine, log_probs, provenance, read_sequences
+from entroprod.machine import (
+    AnyArray,
+    Block,
+    as_machine,
+    log_probs,
+    provenance,
+    read_sequences,
+)
 from entroprod.reversals import (
     IntArray,
     Irreversible,
@@ -19,7 +26,7 @@ from entroprod.reversals import (
 )
 from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import gaussian
-from entroprod.trajectory.result import Skipped, StochasticEntropyProduction
+from entroprod.trajectory.result import PerStep, Skipped, StochasticEntropyProduction
 
 TOKEN_REVERSAL = TokenReversal()
 
@@ -139,14 +146,17 @@ def score_reversals(
     for name, reversal in reversals.items():
         require_reversal(reversal, f"reversals[{name!r}]")
     machine = as_machine(machine, "machine")
-    given = read_sequences(machine, sequences)
     other = backward_reader(machine, backward)
-    plans = {name: plan_all(reversal, given) for name, reversal in reversals.items()}
-    ahead, back = score_plans(machine, other, given, plans)
+    blocks = read_sequences(machine, sequences)
+    reorderings = [
+        reorder(reversal, blocks, name, keep_still=other is not machine)
+        for name, reversal in reversals.items()
+    ]
+    ahead, back = score_blocks(machine, other, blocks, reorderings)
     told = provenance(machine)
     return {
-        name: collect(reversal, plans[name], ahead, back[name], told, keep_per_step=keep_per_step)
-        for name, reversal in reversals.items()
+        name: collect(one, ahead, its_back, told, keep_per_step=keep_per_step)
+        for name, one, its_back in zip(reversals, reorderings, back)
     }
 
 
@@ -165,104 +175,189 @@ def backward_reader(machine: Any, backward: Any) -> Any:
     return other
 
 
-PlanOrReason = Plan | str
+class Piece(NamedTuple):
+    """Sequences of one block whose reordered versions are of one length, too."""
+
+    # Which block, and which of its rows.
+    source: int
+    rows: IntArray
+    plans: list[Plan]
+    # The reordered sequences; None where they stay as they are and needn't be scored again.
+    moved: Block | None
+    # Places among the given sequences.
+    places: IntArray
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps that are kept."""
+        return len(self.plans[0].order)
+
+    @property
+    def order(self) -> IntArray:
+        """(T',) where it is the same for all rows, else (n, T')."""
+        first = self.plans[0]
+        if all(plan is first for plan in self.plans):
+            return first.order
+        return np.array([plan.order for plan in self.plans])
 
 
-def plan_all(reversal: Reversal, sequences: Sequence[AnyArray]) -> list[PlanOrReason]:
-    """How each sequence is reordered, or the reason why it can't be."""
-    return [plan_one(reversal, sequence) for sequence in sequences]
+class Reordering(NamedTuple):
+    """What one reversal does to all given sequences."""
+
+    reversal: Reversal
+    pieces: list[Piece]
+    skipped: list[Skipped]
 
 
-def plan_one(reversal: Reversal, sequence: AnyArray) -> PlanOrReason:
-    """How a sequence is reordered, or the reason why it can't be."""
-    try:
-        plan = reversal.plan(sequence)
-    except Irreversible as error:
-        return str(error)
-    if len(plan.order) + plan.n_cut_off != len(sequence):
-        raise ValueError(
-            f"the plan of {reversal!r} covers {len(plan.order) + plan.n_cut_off} steps "
-            f"of a sequence of {len(sequence)}"
-        )
-    return plan
+def reorder(
+    reversal: Reversal, blocks: Sequence[Block], name: str = "", *, keep_still: bool = False
+) -> Reordering:
+    """Reorder all sequences; those that stay as they are are marked unless ``keep_still``."""
+    pieces: list[Piece] = []
+    skipped: list[Skipped] = []
+    label = f" reordered ({name})" if name else " reordered"
+    for source, block in enumerate(blocks):
+        members: dict[tuple[int, bool], list[tuple[int, Plan]]] = {}
+        for row, plan in enumerate(_plans(reversal, block)):
+            if isinstance(plan, str):
+                skipped.append(Skipped(int(block.places[row]), plan))
+            else:
+                still = not keep_still and plan.is_identity
+                members.setdefault((len(plan.order), still), []).append((row, plan))
+        for (_, still), given in members.items():
+            rows = np.array([row for row, _ in given])
+            piece = Piece(source, rows, [plan for _, plan in given], None, block.places[rows])
+            if not still:
+                paths = _of_rows(block.paths, rows)
+                moved = Block(_reordered(paths, piece.order), piece.places, label)
+                piece = piece._replace(moved=moved)
+            pieces.append(piece)
+    return Reordering(reversal, pieces, skipped)
 
 
-def score_plans(
+def _plans(reversal: Reversal, block: Block) -> list[Plan | str]:
+    """How each row is reordered, or the reason why it can't be."""
+
+    def plan(path: AnyArray) -> Plan | str:
+        try:
+            made = reversal.plan(path)
+        except Irreversible as error:
+            return str(error)
+        if len(made.order) + made.n_cut_off != len(path):
+            raise ValueError(
+                f"the plan of {reversal!r} covers {len(made.order) + made.n_cut_off} steps "
+                f"of a sequence of {len(path)}"
+            )
+        return made
+
+    if reversal.depends_on_length_alone:
+        return [plan(block.paths[0])] * len(block.paths)
+    return [plan(path) for path in block.paths]
+
+
+def _of_rows(values: AnyArray, rows: IntArray) -> AnyArray:
+    """Chosen rows, without a copy where these are all."""
+    return values if len(rows) == len(values) else values[rows]
+
+
+def _reordered(paths: AnyArray, order: IntArray) -> AnyArray:
+    if order.ndim == 1:
+        return paths[:, order]
+    return paths[np.arange(len(paths))[:, np.newaxis], order]
+
+
+Values = list[FloatArray]
+
+
+def score_blocks(
     machine: Any,
     other: Any,
-    sequences: Sequence[AnyArray],
-    plans: Mapping[str, Sequence[PlanOrReason]],
-    ahead: Sequence[FloatArray] | None = None,
-) -> tuple[list[FloatArray], dict[str, list[FloatArray | None]]]:
+    blocks: Sequence[Block],
+    reorderings: Sequence[Reordering],
+    ahead: Values | None = None,
+) -> tuple[Values, list[list[FloatArray | None]]]:
     """Nats per step of all sequences, and of all their reorderings, in one go where possible.
 
-    ``ahead`` are those of the sequences as they are, where they are known already. A sequence that
-    stays as it is isn't scored again, so that its sigma is exactly 0.
+    ``ahead`` are those of the sequences as they are, where they are known already.
     """
-    forward = [(i, "") for i in range(len(sequences))] if ahead is None else []
-    moved = [
-        (i, name, plan)
-        for name, of_one in plans.items()
-        for i, plan in enumerate(of_one)
-        if isinstance(plan, Plan) and not (other is machine and plan.is_identity)
-    ]
-    first = [sequences[i] for i, _ in forward]
-    second = [sequences[i][plan.order] for i, _, plan in moved]
-    names = [f"sequences[{i}]" for i, _ in forward]
-    moved_names = [f"sequences[{i}] reordered ({name})" for i, name, _ in moved]
+    straight = list(blocks) if ahead is None else []
+    moved = [piece.moved for one in reorderings for piece in one.pieces if piece.moved is not None]
     if other is machine:
-        values = log_probs(machine, first + second, names + moved_names, "machine")
+        values = log_probs(machine, straight + moved, "machine")
     else:
-        values = log_probs(machine, first, names, "machine")
-        values += log_probs(other, second, moved_names, "backward")
-    straight = list(values[: len(first)]) if ahead is None else list(ahead)
-    back: dict[str, list[FloatArray | None]] = {name: [None] * len(sequences) for name in plans}
-    for (i, name, _), row in zip(moved, values[len(first) :]):
-        back[name][i] = row
-    return straight, back
+        values = log_probs(machine, straight, "machine") + log_probs(other, moved, "backward")
+    rest = iter(values[len(straight) :])
+    back = [
+        [None if piece.moved is None else next(rest) for piece in one.pieces] for one in reorderings
+    ]
+    return (values[: len(blocks)] if ahead is None else ahead), back
 
 
 def collect(
-    reversal: Reversal,
-    plans: Sequence[PlanOrReason],
-    ahead: Sequence[FloatArray],
+    reordering: Reordering,
+    ahead: Values,
     back: Sequence[FloatArray | None],
     told: dict[str, Any] | None = None,
     *,
     keep_per_step: bool = False,
 ) -> StochasticEntropyProduction:
     """The result of one reversal from the values of every step in both orders."""
-    index: list[int] = []
-    skipped: list[Skipped] = []
-    forward: list[FloatArray] = []
-    backward: list[FloatArray] = []
-    kept: list[Plan] = []
-    for i, plan in enumerate(plans):
-        if isinstance(plan, str):
-            skipped.append(Skipped(i, plan))
-            continue
-        index.append(i)
-        kept.append(plan)
-        straight, moved = ahead[i][: len(plan.order)], back[i]
-        _require_possible(straight, i)
-        forward.append(straight)
-        backward.append(straight if moved is None else moved[plan.inverse])
-    log_forward = _sums(forward)
-    log_backward = _sums(backward)
+    parts = [
+        _Part.of(piece, _of_rows(ahead[piece.source], piece.rows)[:, : piece.n_steps], moved)
+        for piece, moved in zip(reordering.pieces, back)
+    ]
+    index = _joined([part.places for part in parts], np.int64)
+    place = np.argsort(index)
+    log_forward, log_backward = (
+        _joined([np.asarray(values.sum(axis=1)) for values in of_part], np.float64)[place]
+        for of_part in ([part.forward for part in parts], [part.backward for part in parts])
+    )
+    _require_possible(log_forward, index[place], parts)
+    plans = [part.plans[row] for part in parts for row in range(len(part.plans))]
+    plans = [plans[i] for i in place]
     return StochasticEntropyProduction(
         sigma=as_read_only(log_forward - log_backward),
         log_forward=as_read_only(log_forward),
         log_backward=as_read_only(log_backward),
-        lengths=_integers([len(plan.order) for plan in kept]),
-        index=_integers(index),
-        block_starts=tuple(plan.starts for plan in kept),
-        n_cut_off=_integers([plan.n_cut_off for plan in kept]),
-        skipped=tuple(skipped),
-        reversal=reversal,
-        per_step_forward=tuple(map(_locked, forward)) if keep_per_step else None,
-        per_step_backward=tuple(map(_locked, backward)) if keep_per_step else None,
+        lengths=_integers([len(plan.order) for plan in plans]),
+        index=_integers(index[place]),
+        block_starts=tuple(plan.starts for plan in plans),
+        n_cut_off=_integers([plan.n_cut_off for plan in plans]),
+        skipped=tuple(sorted(reordering.skipped, key=lambda skip: skip.index)),
+        reversal=reordering.reversal,
+        per_step_forward=_rows([p.forward for p in parts], place) if keep_per_step else None,
+        per_step_backward=_rows([p.backward for p in parts], place) if keep_per_step else None,
         provenance=told or {},
     )
+
+
+class _Part(NamedTuple):
+    """A piece with its values per step, (n, T') each, in the order of the given sequences."""
+
+    places: IntArray
+    plans: list[Plan]
+    forward: FloatArray
+    backward: FloatArray
+
+    @classmethod
+    def of(cls, piece: Piece, forward: FloatArray, moved: FloatArray | None) -> _Part:
+        if piece.moved is None or moved is None:
+            return cls(piece.places, piece.plans, forward, forward)
+        backward = np.empty_like(moved)
+        if piece.order.ndim == 1:
+            backward[:, piece.order] = moved
+        else:
+            np.put_along_axis(backward, piece.order, moved, axis=1)
+        return cls(piece.places, piece.plans, forward, backward)
+
+
+def _joined(pieces: Sequence[AnyArray], dtype: type[np.generic]) -> AnyArray:
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype)
+
+
+def _rows(pieces: Sequence[FloatArray], place: IntArray) -> PerStep:
+    rows = [as_read_only(row.copy()) for piece in pieces for row in piece]
+    return tuple(rows[i] for i in place)
 
 
 def _of_steps(
@@ -290,25 +385,20 @@ def _of_steps(
     )
 
 
-def _require_possible(forward: FloatArray, index: int) -> None:
-    impossible = np.isneginf(forward)
-    if impossible.any():
-        step = int(np.flatnonzero(impossible)[0]) + 1
-        raise ValueError(
-            f"sequences[{index}] has probability 0 under the machine, from step {step} on: "
-            "its sigma is undefined"
-        )
+def _require_possible(log_forward: FloatArray, index: IntArray, parts: Sequence[_Part]) -> None:
+    impossible = np.flatnonzero(np.isneginf(log_forward))
+    if not impossible.size:
+        return
+    wanted = int(index[impossible[0]])
+    rows = {int(i): row for part in parts for i, row in zip(part.places, part.forward)}
+    step = int(np.flatnonzero(np.isneginf(rows[wanted]))[0]) + 1
+    raise ValueError(
+        f"sequences[{wanted}] has probability 0 under the machine, from step {step} on: "
+        "its sigma is undefined"
+    )
 
 
-def _sums(rows: Sequence[FloatArray]) -> FloatArray:
-    return np.array([row.sum() for row in rows], dtype=np.float64)
-
-
-def _integers(values: Sequence[int]) -> IntArray:
+def _integers(values: Sequence[int] | IntArray) -> IntArray:
     array = np.array(values, dtype=np.int64)
     array.flags.writeable = False
     return array
-
-
-def _locked(row: FloatArray) -> FloatArray:
-    return as_read_only(row.copy())
