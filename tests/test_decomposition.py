@@ -197,7 +197,7 @@ def test_bad_input(two_states: LinearGaussian) -> None:
     ):
         ep.entropy_production(two_states, 5, backward=one_output)
     with pytest.raises(TypeError, match=r"backward must be a LinearGaussian or .*, got str"):
-        ep.entropy_production(two_states, 5, backward="itself")  # type: ignore[arg-type]
+        ep.entropy_production(two_states, 5, backward="itself")
     with pytest.raises(TypeError, match="decomposition must be True or False, got 'no'"):
         ep.entropy_production(two_states, 5, decomposition="no")  # type: ignore[arg-type]
     with pytest.raises(MemoryError, match="n_steps is too large: a decomposition of 10"):

@@ -322,13 +322,13 @@ def _break_hash(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _break_per_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine: Any = vars(production.EntropyProduction)["per_step"]
+    genuine: Any = vars(ep.EntropyProduction)["per_step"]
 
-    def turned(self: production.EntropyProduction) -> Any:
+    def turned(self: ep.EntropyProduction) -> Any:
         values = genuine.func(self)
         return np.concatenate([values[:-1], values[-1:] + BREAK])
 
-    monkeypatch.setattr(production.EntropyProduction, "per_step", property(turned))
+    monkeypatch.setattr(ep.EntropyProduction, "per_step", property(turned))
 
 
 def _break_decomposition(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:

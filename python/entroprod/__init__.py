@@ -8,6 +8,8 @@ _core.set_gemm_address(_lapack.dgemm_address())
 
 from entroprod.adapters import from_control, from_scipy, from_statsmodels
 from entroprod.continuous import hippo_legs, s4d_legs
+from entroprod.discrete_law import DiscreteSigmaLaw
+from entroprod.enumeration import Enumeration, enumerate_sequences
 from entroprod.errors import NumericalError
 from entroprod.gradient import (
     EntropyProductionGradient,
@@ -15,14 +17,16 @@ from entroprod.gradient import (
     entropy_production_gradient,
     entropy_production_rate_gradient,
 )
+from entroprod.hidden_markov import HiddenMarkov
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.machine import FunctionMachine, Machine
+from entroprod.markov_chain import MarkovChain
 from entroprod.production import (
-    EntropyProduction,
     entropy_production,
     entropy_production_curve,
     entropy_production_rate,
 )
+from entroprod.production_result import EntropyProduction
 from entroprod.retrospective import RetrospectiveBound, retrospective_bound
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.reversals import (
@@ -54,13 +58,17 @@ __version__ = _version("entroprod")
 __all__ = [
     "BlockReversal",
     "DiagonalSSM",
+    "DiscreteSigmaLaw",
     "EntropyProduction",
     "EntropyProductionGradient",
     "EntropyProductionRateGradient",
+    "Enumeration",
     "FunctionMachine",
+    "HiddenMarkov",
     "Irreversible",
     "LinearGaussian",
     "Machine",
+    "MarkovChain",
     "MonteCarlo",
     "NumericalError",
     "Permutation",
@@ -80,6 +88,7 @@ __all__ = [
     "entropy_production_gradient",
     "entropy_production_rate",
     "entropy_production_rate_gradient",
+    "enumerate_sequences",
     "fit_reverse_model",
     "fit_var",
     "from_control",

@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from entroprod import _core
 from entroprod.arrays import FloatArray, require_memory
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.production_result import Decomposition
 from entroprod.time_varying import GaussianMachine, TimeVaryingLinearGaussian
-
-IntArray: TypeAlias = NDArray[np.int32]
 
 # Relative rounding error of a total that automatic precision accepts, as in the core.
 _ACCEPTED_ERROR = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class Decomposition:
-    """Retrospective decomposition, (T,) each: nats, and ranks of the backward memory.
-
-    ``lowest`` is the lowest of all values before those below 0 were given out as 0: rounding.
-    """
-
-    retrospective: FloatArray
-    compression_loss: FloatArray
-    model_mismatch: FloatArray
-    memory_rank: IntArray
-    lowest: float
+_MISSING = {"n_memories": "a linear-Gaussian machine has a continuum of memories; see memory_rank"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +63,7 @@ class Pair:
         parts = found[4:8]
         for values in parts:
             values.flags.writeable = False
-        return Decomposition(*parts, found[2])
+        return Decomposition(*parts, lowest=found[2], missing=_MISSING)
 
     def _decompose(
         self,
@@ -120,6 +102,24 @@ class Pair:
         require_memory(
             per_step * n_steps + real_size * working, "n_steps", f"{what} of {n_steps} steps"
         )
+
+
+@dataclass(frozen=True)
+class PairSteps:
+    """The values of a pair's steps, for the result that computes them when asked."""
+
+    pair: Pair
+    n_steps: int
+    precision: str
+    refine: bool
+
+    def per_step(self) -> FloatArray:
+        """Terms of the total, (T,), nats."""
+        return self.pair.per_step(self.n_steps, self.precision)
+
+    def decomposition(self) -> Decomposition:
+        """The retrospective decomposition."""
+        return self.pair.decomposition(self.n_steps, self.precision, refine=self.refine)
 
 
 def _of_core(machine: GaussianMachine) -> _core.LinearGaussian | _core._Parameters:

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     import entroprod as ep
     from entroprod.series import SeriesEntropyProduction
 
-__all__ = ["curve", "decomposition", "per_step", "series_rate", "sigma_histogram", "sigma_law"]
+__all__ = [
+    "curve",
+    "decomposition",
+    "discrete_sigma_law",
+    "per_step",
+    "series_rate",
+    "sigma_histogram",
+    "sigma_law",
+]
 
 # Okabe and Ito's palette: told apart with any common form of colour blindness, and in print.
 BLUE = "#0072B2"
@@ -177,7 +185,9 @@ def decomposition(
     Raises
     ------
     ValueError
-        If the decomposition was left out of ``result``.
+        If the decomposition was left out of ``result``, or is infinite.
+    NumericalError
+        If the machine has no ``memory`` that tells the two apart.
 
     Examples
     --------
@@ -189,6 +199,10 @@ def decomposition(
     'entropy production of the step (nats)'
     """
     loss, mismatch = result.compression_loss, result.model_mismatch
+    if not np.isfinite(loss + mismatch).all():
+        step = 1 + int(np.flatnonzero(~np.isfinite(loss + mismatch))[0])
+        msg = f"result has infinite entropy production, first at step {step}: nothing to draw"
+        raise ValueError(msg)
     axes = _axes_or_new(axes)
     # Steps, not slopes: a value belongs to one time.
     edges = np.arange(0.5, loss.size + 1.0)
@@ -390,6 +404,77 @@ def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) ->
     )
     axes.set_xlabel(r"entropy production of a path $\sigma$ (nats)")
     axes.set_ylabel("probability density (1/nats)")
+    axes.set_ylim(bottom=0)
+    return tidy(axes, title, legend=True)
+
+
+def discrete_sigma_law(
+    law: ep.DiscreteSigmaLaw, *, bins: int = 80, title: str = "", axes: Axes | None = None
+) -> Figure:
+    r"""Plot the probabilities of the finite values of sigma, and those times e^-sigma.
+
+    Few values are drawn one by one, many in bins. Where every sequence can be reordered both sum
+    to 1, which is the fluctuation theorem.
+
+    Parameters
+    ----------
+    law : DiscreteSigmaLaw
+        Of a discrete machine; the probability of sigma = +inf stands in the legend.
+    bins : int
+        Number of bins, and the most values that are drawn one by one.
+    title : str
+        Written above the axes.
+    axes : matplotlib Axes, optional
+        Where to draw; a new figure is made if not given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        ``bins`` isn't a number of bins, or sigma is always infinite.
+
+    Examples
+    --------
+    >>> import entroprod as ep
+    >>> from entroprod import plot
+    >>> cycle = ep.MarkovChain([[0, 0.75, 0.25], [0.25, 0, 0.75], [0.75, 0.25, 0]])
+    >>> figure = plot.discrete_sigma_law(ep.sigma_law(cycle, 6))
+    >>> figure.axes[0].get_ylabel()
+    'probability'
+    """
+    bins = as_count(bins, "bins")
+    finite = np.isfinite(law.sigma)
+    sigma, probability = law.sigma[finite], law.probability[finite]
+    if sigma.size == 0:
+        raise ValueError("law has no finite value of sigma: nothing to draw")
+    weighted = probability * np.exp(-sigma)
+    axes = _axes_or_new(axes)
+    if sigma.size <= bins:
+        axes.vlines(sigma, 0.0, probability, color=SKY, linewidth=3.0, label=r"$p(\sigma)$")
+    else:
+        edges = np.histogram_bin_edges(sigma, bins=bins)
+        heights, shares = (
+            np.histogram(sigma, bins=edges, weights=values)[0] for values in (probability, weighted)
+        )
+        axes.stairs(heights, edges, fill=True, color=SKY, alpha=0.6, label=r"$p(\sigma)$")
+        sigma, weighted = 0.5 * (edges[1:] + edges[:-1]), shares
+    axes.plot(
+        sigma,
+        weighted,
+        color=VERMILION,
+        linestyle="none",
+        marker="_",
+        markersize=7,
+        markeredgewidth=1.4,
+        label=r"$p(\sigma)\,e^{-\sigma}$, " + f"sum {law.fluctuation_mean:.4g}",
+    )
+    if law.mean < np.inf:
+        label = f"mean {law.mean:.3g} nats"
+        axes.axvline(law.mean, color=INK, linewidth=1.2, linestyle="--", label=label)
+    else:
+        share = f"infinite with probability {law.probability_infinite:.3g}"
+        axes.plot([], [], linestyle="none", label=share)
+    axes.set_xlabel(r"entropy production of a sequence $\sigma$ (nats)")
+    axes.set_ylabel("probability")
     axes.set_ylim(bottom=0)
     return tidy(axes, title, legend=True)
 

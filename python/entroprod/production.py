@@ -1,28 +1,25 @@
-"""Entropy production of linear-Gaussian machines in closed form and linear time."""
+"""Entropy production: in closed form where the machine has one, by enumeration otherwise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from entroprod import _core
 from entroprod.arrays import FloatArray, as_count, as_flag, require_choice, require_memory
-from entroprod.decomposition import Decomposition, IntArray, Pair
+from entroprod.decomposition import Pair, PairSteps
+from entroprod.enumeration import enumerate_sequences, is_discrete
 from entroprod.errors import NumericalError
-from entroprod.frames import as_frame
+from entroprod.hidden_markov import HiddenMarkov
 from entroprod.linear_gaussian import LinearGaussian
+from entroprod.markov_chain import MarkovChain
+from entroprod.markov_production import ChainPair, ChainSteps
+from entroprod.production_result import EntropyProduction
 from entroprod.time_varying import (
     GaussianMachine,
+    TimeVaryingLinearGaussian,
     backward_machine,
     require_length,
-    require_machine,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Precision: TypeAlias = Literal["auto", "double", "extended"]
 
@@ -32,154 +29,33 @@ _RECURSION_MATRICES = 12
 _DOUBLING_MATRICES = 60
 
 
-@dataclass(frozen=True, repr=False)
-class EntropyProduction:
-    """Entropy production of a machine over a number of steps, and where it comes from.
-
-    What has a value for every step is computed when first asked for.
-
-    Attributes
-    ----------
-    total : float
-        S_y = KL(P || P_b) in nats.
-    n_steps : int
-    rounding_error : float
-        Estimated bound of the rounding error of ``total``, in nats.
-    precision : "double" or "extended"
-        Arithmetic that was used: double, or double-double with about 32 digits.
-    """
-
-    total: float
-    n_steps: int
-    rounding_error: float
-    precision: str
-    _pair: Pair = field(compare=False)
-    _decomposed: bool = field(compare=False)
-    _refine: bool = field(compare=False)
-
-    @cached_property
-    def per_step(self) -> FloatArray:
-        """½ [tr(S^-1 Sigma^B_t) - m] for t = 1 .. T, (T,), in nats; the sum is ``total``.
-
-        Sigma^B_t is the covariance of the backward innovation at t [S26 eq 73]. Single values may
-        be negative, unlike their sum. For a pair of machines: with the square of the mean and the
-        log-ratio of the determinants of their innovation covariances.
-
-        Raises
-        ------
-        MemoryError
-            If (T,) numbers and the working memory don't fit.
-        """
-        return self._pair.per_step(self.n_steps, self.precision)
-
-    @property
-    def retrospective(self) -> FloatArray:
-        """D_t for t = 1 .. T, (T,), in nats: all of it that lies in step t, never negative.
-
-        KL between the law of y_t given all that comes after it and what the backward reading
-        predicts, on average; the sum is ``total``. [S26 eqs 83-101] Beyond rounding, D_t equals
-        ``compression_loss`` + ``model_mismatch``.
-
-        Raises
-        ------
-        MemoryError
-            If the arrays and the working memory don't fit.
-        ValueError
-            If the decomposition was left out.
-        """
-        return self._decomposition.retrospective
-
-    @property
-    def compression_loss(self) -> FloatArray:
-        """L_t for t = 1 .. T, (T,), in nats: I(y_t; y_{t+1:T} | g_{t+1}), never negative.
-
-        What the observations after t say about y_t and the memory g_{t+1} that has read them has
-        lost. Errors as for ``retrospective``.
-        """
-        return self._decomposition.compression_loss
-
-    @property
-    def model_mismatch(self) -> FloatArray:
-        """M_t for t = 1 .. T, (T,), in nats: never negative.
-
-        KL between the law of y_t given the memory g_{t+1} and what the backward machine predicts
-        from that memory. Errors as for ``retrospective``.
-        """
-        return self._decomposition.model_mismatch
-
-    @property
-    def memory_rank(self) -> IntArray:
-        """Rank of the covariance of the backward memory g_{t+1}, (T,).
-
-        Directions count whose variance exceeds 16 b u of the variances of the components that they
-        are made of, with b the size of the memory and u the unit roundoff of ``precision``
-        (1.1e-16 or 4.9e-32). Errors as for ``retrospective``.
-        """
-        return self._decomposition.memory_rank
-
-    @cached_property
-    def second_law_bound(self) -> float:
-        """Sum of ``compression_loss``, in nats: S_y is at least that. [S26], refined second law."""
-        return float(self.compression_loss.sum())
-
-    @cached_property
-    def _decomposition(self) -> Decomposition:
-        if not self._decomposed:
-            msg = "the decomposition was left out: call entropy_production with decomposition=True"
-            raise ValueError(msg)
-        return self._pair.decomposition(self.n_steps, self.precision, refine=self._refine)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, without what has a value for every step."""
-        return {
-            "total": self.total,
-            "n_steps": self.n_steps,
-            "rounding_error": self.rounding_error,
-            "precision": self.precision,
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """Table with a row per step, t = 1 .. T; needs pandas."""
-        names = ["per_step"]
-        if self._decomposed:
-            names += ["retrospective", "compression_loss", "model_mismatch", "memory_rank"]
-        columns = {name: getattr(self, name) for name in names}
-        return as_frame(columns, rows=range(1, self.n_steps + 1), name="t")
-
-    def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
-        """Picture of L_t and M_t, stacked, over t: see :func:`entroprod.plot.decomposition`."""
-        from entroprod import plot
-
-        return plot.decomposition(self, title=title, axes=axes)
-
-    def __repr__(self) -> str:
-        return (
-            f"EntropyProduction(total={self.total:.12g} nats, n_steps={self.n_steps}, "
-            f"rounding_error={self.rounding_error:.1e}, precision={self.precision!r})"
-        )
-
-
 def entropy_production(
-    machine: GaussianMachine,
+    machine: Any,
     n_steps: int,
     *,
-    backward: GaussianMachine | None = None,
+    backward: Any = None,
     decomposition: bool = True,
     precision: Precision = "auto",
 ) -> EntropyProduction:
     """Entropy production S_y = KL(P || P_b) of ``n_steps`` observations, in nats.
 
     The mean of the log-ratio of the probability of a sequence to that of its reversal, both under
-    the same machine. Time is linear in the number of steps until the recursions have converged to
-    rounding level and constant from there on; memory is O(n^2).
+    the same machine.
+
+    - Linear-Gaussian machines: in closed form. Time is linear in the number of steps until the
+      recursions have converged to rounding level and constant from there on; memory is O(n^2).
+    - A :class:`MarkovChain`: in closed form, in O(k^3 log T).
+    - Any other discrete machine, with ``n_symbols`` and ``log_prob``: by enumeration of its k^T
+      sequences, as far as :func:`enumerate_sequences` goes; beyond that :func:`monte_carlo`
+      estimates it.
 
     Parameters
     ----------
-    machine : LinearGaussian or TimeVaryingLinearGaussian
+    machine : LinearGaussian, TimeVaryingLinearGaussian or discrete machine
         It makes the sequences: P.
     n_steps : int
         T >= 1.
-    backward : LinearGaussian or TimeVaryingLinearGaussian, optional
+    backward : machine of the same kind, optional
         The machine that reads the reversed sequences, P_b, of any state size; by default
         ``machine`` itself. A time-varying machine has two readings, and needs to be told (see
         :class:`TimeVaryingLinearGaussian`). With ``backward`` the result is the relative entropy
@@ -232,10 +108,29 @@ def entropy_production(
     >>> print(f"{result.second_law_bound:.6f} + {result.model_mismatch.sum():.6f}")
     0.000825 + 0.310051
     """
-    require_machine(machine, "machine")
+    _require_any_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
     _require_precision(precision)
     as_flag(decomposition, "decomposition")
+    if isinstance(machine, (LinearGaussian, TimeVaryingLinearGaussian)):
+        return _of_gaussians(machine, n_steps, backward, decomposition, precision)
+    _refuse_extended(precision)
+    chains = _as_chains(machine, backward)
+    if chains is not None:
+        total, error = chains.total(n_steps)
+        steps = ChainSteps(chains, n_steps)
+        return EntropyProduction(total, n_steps, error, "double", steps, decomposition)
+    every = enumerate_sequences(machine, n_steps, backward=backward)
+    return every.entropy_production(decomposition=decomposition)
+
+
+def _of_gaussians(
+    machine: GaussianMachine,
+    n_steps: int,
+    backward: GaussianMachine | None,
+    decomposition: bool,
+    precision: Precision,
+) -> EntropyProduction:
     pair = Pair(machine, backward_machine(machine, backward))
     if backward is None and isinstance(machine, LinearGaussian):
         total, error, extended = _entropy_production(machine, n_steps, precision)
@@ -244,18 +139,19 @@ def entropy_production(
         require_length(pair.backward, "backward", n_steps)
         total, error, extended = pair.total(n_steps, precision)
     chosen = "extended" if extended else "double"
-    refine = precision == "auto"
-    return EntropyProduction(total, n_steps, error, chosen, pair, decomposition, refine)
+    steps = PairSteps(pair, n_steps, chosen, precision == "auto")
+    return EntropyProduction(total, n_steps, error, chosen, steps, decomposition)
 
 
 def entropy_production_curve(
-    machine: LinearGaussian, n_steps: int, *, precision: Precision = "auto"
+    machine: Any, n_steps: int, *, precision: Precision = "auto"
 ) -> FloatArray:
     """Entropy production S_y(1), .., S_y(n_steps) in nats, in one pass.
 
     Parameters
     ----------
-    machine : LinearGaussian
+    machine : LinearGaussian or discrete machine
+        Other discrete machines than a :class:`MarkovChain` are enumerated.
     n_steps : int
         T >= 1.
     precision : {"auto", "double", "extended"}
@@ -286,9 +182,16 @@ def entropy_production_curve(
     >>> ep.entropy_production_curve(machine, 4).round(6)
     array([0.      , 0.041785, 0.112813, 0.187484])
     """
-    _require_machine(machine)
+    if not is_discrete(machine):
+        _require_machine(machine, or_else="a discrete machine with n_symbols and log_prob")
     n_steps = as_count(n_steps, "n_steps")
     _require_precision(precision)
+    if is_discrete(machine):
+        _refuse_extended(precision)
+        chains = _as_chains(machine, None)
+        if chains is not None:
+            return chains.curve(n_steps)
+        return enumerate_sequences(machine, n_steps).entropy_production_curve()
     require_memory(8 * n_steps, "n_steps", f"a curve of {n_steps} values")
     machine._require_working_memory(_RECURSION_MATRICES)
     try:
@@ -297,15 +200,20 @@ def entropy_production_curve(
         raise _overflow(machine, error) from None
 
 
-def entropy_production_rate(machine: LinearGaussian, *, precision: Precision = "auto") -> float:
+def entropy_production_rate(
+    machine: LinearGaussian | MarkovChain, *, precision: Precision = "auto"
+) -> float:
     """Entropy production per step of the stationary process, lim S_y(T) / T, in nats per step.
 
-    Exactly 0 for a scalar output. Computed from the fixed points of the recursions by doubling:
-    right up to spectral radii close to 1, and for nearly reversible machines.
+    Of a linear-Gaussian machine: exactly 0 for a scalar output; computed from the fixed points of
+    the recursions by doubling: right up to spectral radii close to 1, and for nearly reversible
+    machines. Of a Markov chain: sum_ij pi_i P_ij ln(P_ij / P_ji), +inf where a step of the
+    stationary process has no way back; right for nearly reversible ones, too.
 
     Parameters
     ----------
-    machine : LinearGaussian
+    machine : LinearGaussian or MarkovChain
+        A :class:`HiddenMarkov` has no closed form: see the error for what there is.
     precision : {"auto", "double", "extended"}
         As in :func:`entropy_production`.
 
@@ -313,13 +221,14 @@ def entropy_production_rate(machine: LinearGaussian, *, precision: Precision = "
     ------
     NumericalError
         If the machine has no stationary state, or a memory that never fades, naming the
-        eigenvalue.
+        eigenvalue; or more than one stationary state, naming the closed classes.
     ValueError, TypeError
         Naming the argument.
 
     Notes
     -----
-    Source: the limit of [S26]_ eq 71; equal to the spectral formula of the documentation.
+    Source: the limit of [S26]_ eq 71; equal to the spectral formula of the documentation. Of Markov
+    chains: [S76]_.
 
     Examples
     --------
@@ -328,8 +237,13 @@ def entropy_production_rate(machine: LinearGaussian, *, precision: Precision = "
     >>> print(f"{ep.entropy_production_rate(machine):.12f}")
     0.545454545455
     """
-    _require_machine(machine)
     _require_precision(precision)
+    if isinstance(machine, MarkovChain):
+        _refuse_extended(precision)
+        return ChainPair(machine, machine).settled.rate
+    if isinstance(machine, HiddenMarkov):
+        raise TypeError(_NO_RATE_OF_HIDDEN)
+    _require_machine(machine, or_else="a MarkovChain")
     machine.require_rate()
     if machine.n_outputs == 1:
         return 0.0  # the spectrum of one output equals that of its reversal
@@ -364,10 +278,50 @@ def _overflow(machine: LinearGaussian, error: OverflowError) -> NumericalError:
     )
 
 
-def _require_machine(machine: LinearGaussian, name: str = "machine") -> None:
+def _as_chains(machine: Any, backward: Any) -> ChainPair | None:
+    """Two Markov chains of one alphabet, if that is what they are."""
+    reader = machine if backward is None else backward
+    if not (isinstance(machine, MarkovChain) and isinstance(reader, MarkovChain)):
+        return None
+    if reader.n_symbols != machine.n_symbols:
+        msg = (
+            f"backward must have {machine.n_symbols} symbol(s), as machine has, got "
+            f"{reader.n_symbols}"
+        )
+        raise ValueError(msg)
+    return ChainPair(machine, reader)
+
+
+_NO_RATE_OF_HIDDEN = (
+    "machine must be a LinearGaussian or a MarkovChain, got HiddenMarkov: its rate is an average "
+    "over beliefs, of which there are infinitely many, and has no closed form. "
+    "entropy_production_curve gives exact values for short sequences, and the differences of "
+    "monte_carlo's means at two lengths, over the steps between, estimate the rate"
+)
+
+
+def _require_any_machine(machine: Any) -> None:
+    if isinstance(machine, (LinearGaussian, TimeVaryingLinearGaussian)) or is_discrete(machine):
+        return
+    msg = (
+        "machine must be a LinearGaussian or a TimeVaryingLinearGaussian, or a discrete machine "
+        f"with n_symbols and log_prob, got {type(machine).__name__}"
+    )
+    if callable(getattr(machine, "log_prob", None)):
+        msg += ": monte_carlo estimates entropy production of any machine that can sample"
+    raise TypeError(msg)
+
+
+def _require_machine(machine: Any, name: str = "machine", *, or_else: str = "") -> None:
     if not isinstance(machine, LinearGaussian):
-        msg = f"{name} must be a LinearGaussian, got {type(machine).__name__}"
+        wanted = f"a LinearGaussian or {or_else}" if or_else else "a LinearGaussian"
+        msg = f"{name} must be {wanted}, got {type(machine).__name__}"
         raise TypeError(msg)
+
+
+def _refuse_extended(precision: str) -> None:
+    if precision == "extended":
+        raise ValueError('precision must be "auto" or "double" for discrete machines')
 
 
 def _require_precision(precision: str) -> None:

@@ -1,11 +1,11 @@
-"""The exact law of stochastic entropy production of linear-Gaussian machines."""
+"""The exact law of stochastic entropy production."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,8 @@ from entroprod.arrays import (
     require_choice,
     require_memory,
 )
+from entroprod.discrete_law import DiscreteSigmaLaw
+from entroprod.enumeration import enumerate_sequences, is_discrete
 from entroprod.errors import NumericalError
 from entroprod.linear_gaussian import LinearGaussian
 from entroprod.production import (
@@ -30,6 +32,7 @@ from entroprod.production import (
     _require_machine,
     _require_precision,
 )
+from entroprod.reversals import Reversal, TokenReversal
 from entroprod.sigma_inversion import Kind, invert
 from entroprod.sigma_weights import DENSE_LIMIT, skew_values
 
@@ -377,19 +380,33 @@ class SigmaLaw:
         )
 
 
+@overload
 def sigma_law(
-    machine: LinearGaussian,
+    machine: LinearGaussian, n_steps: int, *, precision: Precision = ..., max_size: int = ...
+) -> SigmaLaw: ...
+
+
+@overload
+def sigma_law(
+    machine: Any, n_steps: int, *, reversal: Reversal | None = ..., backward: Any = ...
+) -> DiscreteSigmaLaw: ...
+
+
+def sigma_law(
+    machine: Any,
     n_steps: int,
     *,
     precision: Precision = "auto",
     max_size: int = DENSE_LIMIT,
-) -> SigmaLaw:
+    reversal: Reversal | None = None,
+    backward: Any = None,
+) -> SigmaLaw | DiscreteSigmaLaw:
     """Exact law of the stochastic entropy production of ``n_steps`` observations.
 
     Parameters
     ----------
-    machine : LinearGaussian
-        n states, m outputs.
+    machine : LinearGaussian or discrete machine
+        n states, m outputs; or n_symbols and log_prob, whose sequences are enumerated.
     n_steps : int
         T >= 1. Mean and variance take linear time until the recursions have converged and constant
         time from there on; what needs the weights takes O((T m)^3) time and 24 (T m)^2 bytes.
@@ -398,12 +415,17 @@ def sigma_law(
     max_size : int
         Largest T m for which the weights are computed. 4,000 rows take about half a minute of one
         core, twice as many eight times as long; Ctrl-C has to wait for LAPACK.
+    reversal : Reversal, optional
+        For discrete machines: how sequences are reordered; by default :class:`TokenReversal`.
+    backward : discrete machine, optional
+        For discrete machines: what reads the reordered sequences; by default ``machine`` itself.
 
     Returns
     -------
-    SigmaLaw
+    SigmaLaw or DiscreteSigmaLaw
         ``mean`` and ``variance``, and on demand weights, cumulants, density, distribution
-        function, quantiles, samples, and what they tell about Monte Carlo.
+        function, quantiles, samples, and what they tell about Monte Carlo. For discrete machines
+        the values of sigma and their probabilities.
 
     Raises
     ------
@@ -431,7 +453,17 @@ def sigma_law(
     >>> law.n_paths_for(0.01)
     8151
     """
-    _require_machine(machine)
+    if is_discrete(machine):
+        if precision == "extended" or max_size != DENSE_LIMIT:
+            raise ValueError("precision and max_size are for linear-Gaussian machines")
+        return enumerate_sequences(machine, n_steps, backward=backward).sigma_law(reversal)
+    _require_machine(machine, or_else="a discrete machine with n_symbols and log_prob")
+    if not (backward is None and (reversal is None or isinstance(reversal, TokenReversal))):
+        msg = (
+            "reversal and backward are for discrete machines: the law of a LinearGaussian is known "
+            "for its own token reversal; monte_carlo samples others"
+        )
+        raise ValueError(msg)
     n_steps = as_count(n_steps, "n_steps")
     _require_precision(precision)
     max_size = as_count(max_size, "max_size")

@@ -29,7 +29,7 @@ from entroprod.arrays import require_memory
 from entroprod.errors import NumericalError
 from entroprod.laws.law import ONE_NAT, NotApplicable
 from entroprod.linear_gaussian import LinearGaussian
-from entroprod.production import EntropyProduction
+from entroprod.production_result import EntropyProduction
 from entroprod.sigma_law import SigmaLaw, sigma_law
 from entroprod.trajectory import MonteCarlo
 

@@ -1,0 +1,148 @@
+"""Where entropy is produced, from the probabilities of all sequences, by definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entroprod.arrays import FloatArray, as_read_only, require_memory
+from entroprod.prefixes import Prefixes, digits, reversed_order
+from entroprod.probabilities import mean_log, relative_entropy_terms
+from entroprod.production_result import Decomposition
+
+# Memories whose components differ by less, relative to the largest of each component, are one:
+# far above the rounding of a filter in doubles, far below what one symbol changes.
+MEMORY_TOLERANCE = 1e-9
+# Memories are asked for so many symbols at a time.
+_SYMBOLS_AT_ONCE = 2**20
+
+
+class _Step(NamedTuple):
+    """Step t: joint law of (y_t, what comes after), and the reader's prediction of y_t.
+
+    What comes after, u = (y_{t+1} .. y_T), is in lexicographic order.
+    """
+
+    t: int
+    joint: FloatArray  # (k, k^(T-t))
+    after: FloatArray  # (k^(T-t),)
+    prediction: FloatArray  # (k, k^(T-t)), logarithms
+
+
+@dataclass(frozen=True, eq=False)
+class EnumeratedSteps:
+    """The values of the steps of an enumerated machine, for the result that asks for them."""
+
+    forward: Prefixes
+    backward: Prefixes
+    reader: Any
+    memory_tolerance: float
+
+    def per_step(self) -> FloatArray:
+        """Mean of ln p(y_t | y_1 .. y_{t-1}) minus what the reader gives it, (T,), nats."""
+        values = np.empty(self.forward.n_steps)
+        for step in self._steps():
+            totals, steps = self.forward.totals[step.t], self.forward.steps[step.t - 1]
+            ahead = mean_log(np.exp(totals), steps)
+            values[step.t - 1] = ahead - mean_log(step.joint, step.prediction)
+        return as_read_only(values)
+
+    def decomposition(self) -> Decomposition:
+        """D; with a method ``memory`` of the reader also L, M and the number of memories."""
+        n_steps = self.forward.n_steps
+        retrospective, loss, mismatch = np.empty((3, n_steps))
+        count = np.empty(n_steps, dtype=np.int64)
+        remembers = callable(getattr(self.reader, "memory", None))
+        for step in self._steps():
+            at = step.t - 1
+            model = step.after * np.exp(step.prediction)
+            retrospective[at] = relative_entropy_terms(step.joint, model).sum()
+            if remembers:
+                labels, count[at] = self._memories(step)
+                loss[at], mismatch[at] = _split(step, model, labels)
+        parts = [as_read_only(values) for values in (retrospective, loss, mismatch)]
+        count.flags.writeable = False
+        rank = "the memory of a discrete machine is told by its values; see n_memories"
+        if remembers:
+            missing = {"memory_rank": rank}
+            return Decomposition(parts[0], parts[1], parts[2], n_memories=count, missing=missing)
+        why = (
+            f"{type(self.reader).__name__} has no method memory(sequences), so nothing tells which "
+            "pasts it takes for the same; retrospective and total need none"
+        )
+        names = ("compression_loss", "model_mismatch", "memory_rank", "n_memories")
+        return Decomposition(parts[0], None, None, missing=dict.fromkeys(names, why))
+
+    def _steps(self) -> Iterator[_Step]:
+        k, n_steps = self.forward.n_symbols, self.forward.n_steps
+        joint = np.exp(self.forward.totals[-1])
+        for t in range(1, n_steps + 1):
+            length = n_steps - t + 1
+            joint = joint.reshape(k, -1)
+            # The reader's order is y_T .. y_t.
+            read = reversed_order(self.backward.steps[length - 1], k, length)
+            after = joint.sum(axis=0)
+            yield _Step(t, joint, after, read.reshape(k, -1))
+            joint = after
+
+    def _memories(self, step: _Step) -> tuple[NDArray[np.int64], int]:
+        """Label of the reader's memory of each u, (k^(T-t),), and how many there are.
+
+        What can't happen, or the reader finds impossible, leaves no memory: a label of its own.
+        """
+        k, length = self.forward.n_symbols, self.forward.n_steps - step.t
+        read = reversed_order(self.backward.totals[length], k, length)
+        known = np.flatnonzero((step.after > 0.0) & (read > -np.inf))
+        labels = np.arange(len(step.after))
+        if not known.size:
+            return labels, 0
+        sequences = digits(known, k, length)[:, ::-1]
+        rows = max(1, _SYMBOLS_AT_ONCE // max(1, length))
+        parts = [
+            np.asarray(self.reader.memory(np.ascontiguousarray(part)), dtype=np.float64)
+            for part in np.split(sequences, range(rows, len(sequences), rows))
+        ]
+        require_memory(32 * sum(part.size for part in parts), "n_steps", "all memories")
+        memory = np.concatenate(parts)
+        if memory.ndim != 2 or len(memory) != len(known):
+            msg = (
+                f"{type(self.reader).__name__}.memory must return an array of shape (N, d) for N "
+                f"sequences, got {parts[0].shape} for {min(rows, len(known))}"
+            )
+            raise ValueError(msg)
+        groups = _groups(memory, self.memory_tolerance)
+        labels[known] = known[np.unique(groups, return_index=True)[1]][groups]
+        return labels, int(groups.max()) + 1
+
+
+def _split(step: _Step, model: FloatArray, labels: NDArray[np.int64]) -> tuple[float, float]:
+    """L_t and M_t: relative entropies to the law of y_t given the memory, and from it."""
+    size = len(step.after)
+
+    def gathered(values: FloatArray) -> FloatArray:
+        return np.array([np.bincount(labels, row, minlength=size) for row in values])
+
+    by_memory = gathered(step.joint)
+    weight = by_memory.sum(axis=0)
+    share = np.divide(step.after, weight[labels], out=np.zeros(size), where=weight[labels] > 0.0)
+    loss = relative_entropy_terms(step.joint, by_memory[:, labels] * share).sum()
+    mismatch = relative_entropy_terms(by_memory, gathered(model)).sum()
+    return float(loss), float(mismatch)
+
+
+def _groups(memory: FloatArray, tolerance: float) -> NDArray[np.int64]:
+    """Labels 0, 1, .. of rows, (N,): rows are apart where some component is.
+
+    Component by component, sorted: neighbours within the tolerance stay together.
+    """
+    labels = np.zeros(len(memory), dtype=np.int64)
+    for values in memory.T:
+        order = np.lexsort((values, labels))
+        apart = np.diff(values[order]) > tolerance * np.abs(values).max()
+        apart |= np.diff(labels[order]) != 0
+        labels[order] = np.concatenate([[0], np.cumsum(apart)])
+    return labels
