@@ -20,6 +20,7 @@ from entroprod.arrays import (
 from entroprod.frames import as_frame
 from entroprod.machine import (
     AnyArray,
+    Block,
     as_machine,
     log_probs,
     provenance,
@@ -232,16 +233,13 @@ def _differences(
     machine: Any, reverse_model: Any, n_steps: int, n_paths: int, generator: np.random.Generator
 ) -> FloatArray:
     """(N, T + 3): ln q - ln p_b of each step, their sum, sigma, and ln P - ln Q of N new paths."""
-    paths, ahead = draw_paths(machine, n_steps, n_paths, generator)
-    names = [f"path {i + 1} of a batch" for i in range(n_paths)]
-    turned = [path[::-1] for path in paths]
-    turned_names = [f"{name}, reversed" for name in names]
-    if ahead is None:
-        both = log_probs(machine, paths + turned, names + turned_names, "machine")
-        ahead, back = np.stack(both[:n_paths]), np.stack(both[n_paths:])
-    else:
-        back = np.stack(log_probs(machine, turned, turned_names, "machine"))
-    model = np.stack(log_probs(reverse_model, turned, turned_names, "reverse_model"))
+    paths, known = draw_paths(machine, n_steps, n_paths, generator)
+    places = np.arange(n_paths)
+    turned = Block(paths[:, ::-1], places, " of a batch, reversed")
+    straight = [] if known is not None else [Block(paths, places, " of a batch")]
+    *first, back = log_probs(machine, [*straight, turned], "machine")
+    ahead = first[0] if known is None else known
+    (model,) = log_probs(reverse_model, [turned], "reverse_model")
     _require_possible(ahead)
     # 0 against 0: a model that excludes what happens bounds nothing.
     with np.errstate(invalid="ignore"):
@@ -257,8 +255,8 @@ def _differences(
 
 def draw_paths(
     machine: Any, n_steps: int, n_paths: int, generator: np.random.Generator
-) -> tuple[list[AnyArray], FloatArray | None]:
-    """Sampled paths, validated, and their (N, T) nats per step where sampling computes them."""
+) -> tuple[AnyArray, FloatArray | None]:
+    """Sampled paths, (N, T) or (N, T, m), and their nats per step where sampling computes them."""
     together = getattr(machine, "sample_with_log_prob", None)
     ahead = None
     if callable(together):
@@ -266,11 +264,11 @@ def draw_paths(
         ahead = np.asarray(known, dtype=np.float64)
     else:
         drawn = machine.sample(n_steps, n_paths, rng=generator)
-    paths = read_sequences(machine, drawn, "what machine.sample returns")
-    if len(paths) != n_paths or any(len(path) != n_steps for path in paths):
+    blocks = read_sequences(machine, drawn, "what machine.sample returns")
+    paths = blocks[0].paths
+    if len(blocks) != 1 or paths.shape[:2] != (n_paths, n_steps):
         raise ValueError(
-            f"machine.sample must return {n_paths} paths of {n_steps} steps, got "
-            f"{len(paths)} of {len(paths[0])}"
+            f"machine.sample must return {n_paths} paths of {n_steps} steps, got {paths.shape[:2]}"
         )
     return paths, ahead
 

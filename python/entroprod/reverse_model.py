@@ -114,7 +114,7 @@ def reversed_samples(machine: Any, n_steps: int, n_paths: int, rng: RandomSource
     require_memory(3 * 8 * size, "n_paths", f"{n_paths} paths of {n_steps} steps")
     generator = np.random.default_rng(as_generator(rng).integers(2**63, size=4))
     batches = [
-        np.stack(draw_paths(machine, n_steps, min(_BATCH, n_paths - start), generator)[0])
+        draw_paths(machine, n_steps, min(_BATCH, n_paths - start), generator)[0]
         for start in range(0, n_paths, _BATCH)
     ]
     return np.concatenate(batches)[:, ::-1]
