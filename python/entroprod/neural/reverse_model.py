@@ -221,8 +221,9 @@ class _Network(torch.nn.Module):
 
     def __init__(self, n_steps: int, hidden: int, n_out: int) -> None:
         super().__init__()
-        self.n_steps = n_steps
-        self.place = torch.nn.Embedding(n_steps, hidden)
+        # Every TorchMachine is tried on two steps.
+        self.n_steps = max(n_steps, 2)
+        self.place = torch.nn.Embedding(self.n_steps, hidden)
         self.cell = torch.nn.GRU(hidden, hidden, batch_first=True)
         self.out = torch.nn.Linear(hidden, n_out)
 
@@ -331,7 +332,7 @@ class _Trainer:
         generator: np.random.Generator,
     ) -> None:
         self._network = network
-        kept = torch.from_numpy(np.ascontiguousarray(samples))
+        kept = torch.from_numpy(np.array(samples))
         if kept.is_floating_point():
             kept = kept.float()
         self._seen, self._unseen = kept[:-n_held_out], kept[-n_held_out:]
