@@ -52,10 +52,15 @@ Task: TypeAlias = Callable[[], object]
 
 @dataclass(frozen=True)
 class Exponent:
-    """Slope of log time against log size, its standard error, and the sizes that it rests on."""
+    """Slope of log time against log size, its standard error, and the sizes that it rests on.
+
+    ``quadratic_share`` is the part of the longest time that goes into T^2 where the same times are
+    fitted by a T + b T^2: it tells an exponent that is still growing from one that has settled.
+    """
 
     value: float
     error: float
+    quadratic_share: float
     smallest: int
     largest: int
     n_sizes: int
@@ -66,18 +71,21 @@ def fit_exponent(sizes: list[int], seconds: list[float]) -> Exponent:
 
     The standard error is that of the residuals; it covers what bends the line as well as noise.
     """
-    fitted = [i for i, size in enumerate(sizes) if size >= max(sizes) / _FITTED_RANGE]
-    if len(fitted) < 3:
+    given = np.array([sizes, seconds], dtype=float)
+    size, time = given[:, given[0] >= given[0].max() / _FITTED_RANGE]
+    if size.size < 3:
         msg = f"sizes must have 3 within a factor of {_FITTED_RANGE:g} of the largest, got {sizes}"
         raise ValueError(msg)
-    x = np.log([sizes[i] for i in fitted])
-    y = np.log([seconds[i] for i in fitted])
+    x, y = np.log(size), np.log(time)
     spread = x - x.mean()
     slope = float(spread @ y / (spread @ spread))
     residuals = y - y.mean() - slope * spread
     error = math.sqrt(float(residuals @ residuals / (len(x) - 2) / (spread @ spread)))
-    chosen = [sizes[i] for i in fitted]
-    return Exponent(slope, error, min(chosen), max(chosen), len(chosen))
+    # Relative errors are alike.
+    powers = np.column_stack([size, size**2]) / time[:, np.newaxis]
+    linear, quadratic = np.linalg.lstsq(powers, np.ones(size.size), rcond=None)[0]
+    share = quadratic * size[-1] / (linear + quadratic * size[-1])
+    return Exponent(slope, error, float(share), int(size[0]), int(size[-1]), size.size)
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Measured:
-    """Best times of a subject, seconds, by size, and their exponent."""
+    """Best times of a subject, seconds per sequence, by size, and their exponent."""
 
     subject: Subject
     seconds: list[float]
@@ -305,14 +313,14 @@ def measure(
         rounds += 1
     results = []
     for s, one in enumerate(given):
-        times = [best[s, i] for i in range(len(one.sizes))]
+        times = [best[s, i] / one.n_sequences for i in range(len(one.sizes))]
         results.append(Measured(one, times, fit_exponent(one.sizes, times)))
     return results
 
 
 def picture(results: list[Measured]) -> Figure:
     """Time against length, both on logarithmic axes, with the fitted lines."""
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     axes = figure.add_subplot()
     markers = zip((VERMILION, ORANGE, BLUE, GREEN, PURPLE, INK), "os^vDP")
     for result, (color, marker) in zip(results, markers):
@@ -323,7 +331,8 @@ def picture(results: list[Measured]) -> Figure:
             result.seconds,
             marker,
             color=color,
-            markersize=4.5,
+            markerfacecolor="none",
+            markersize=5,
             label=label,
         )
         fitted = [
@@ -341,10 +350,9 @@ def picture(results: list[Measured]) -> Figure:
     axes.xaxis.set_major_formatter(lambda size, _: f"{size:,.0f}")
     axes.grid(color=GREY, alpha=0.2, linewidth=0.6)
     axes.set_xlabel("length $T$ of the sequence")
-    axes.set_ylabel(r"time of $\sigma$: forwards and reversed (s)")
-    tidy(axes, "")
-    axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return figure
+    axes.set_ylabel(r"time of $\sigma$ of a sequence (s)")
+    figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=2)
+    return tidy(axes, "")
 
 
 def table(results: list[Measured], command: str, clock: str) -> str:
@@ -360,16 +368,20 @@ def table(results: list[Measured], command: str, clock: str) -> str:
         "weights",
         "- the exponent is the slope of log time against log length over the lengths named, by "
         "least squares, with the standard error of its residuals",
+        "- share of T²: of the time at the longest, where those times are fitted by a T + b T²; an "
+        "exponent below 2 is still growing while the share is",
         "",
-        "| machine | what it is | published exponent | measured exponent | lengths fitted "
-        "| time at the longest |",
-        "|---|---|---|---|---|---|",
+        "| machine | what it is | published exponent | measured exponent | share of T² "
+        "| lengths fitted | time at the longest |",
+        "|---|---|---|---|---|---|---|",
     ]
     for result in results:
         one, exponent = result.subject, result.exponent
+        share = f"{100 * exponent.quadratic_share:.0f} %" if one.expected == 2 else ""
         lines.append(
             f"| {one.name} | {one.detail} | {one.expected} "
             f"| {exponent.value:.2f} ± {exponent.error:.2f} "
+            f"| {share} "
             f"| {exponent.smallest:,} to {exponent.largest:,} ({exponent.n_sizes}) "
             f"| {duration(result.seconds[-1])} |"
         )

@@ -36,6 +36,14 @@ def test_a_power_law_is_found(scaling: Any, power: float) -> None:
     assert (found.smallest, found.largest, found.n_sizes) == (2048, 8192, 5)
 
 
+def test_a_mixture_is_told_from_a_power(scaling: Any) -> None:
+    """At the longest, three quarters of the time is quadratic; the exponent is in between."""
+    sizes = scaling.lengths(64, 8192)
+    found = scaling.fit_exponent(sizes, [1e-6 * (size + 3 * size**2 / 8192) for size in sizes])
+    assert found.quadratic_share == pytest.approx(0.75, rel=ROUNDING)
+    assert 1.0 < found.value < 2.0
+
+
 def test_what_is_short_does_not_count(scaling: Any) -> None:
     sizes = scaling.lengths(2, 4096)
     times = [1.0 if size < 1024 else 1e-6 * size**2 for size in sizes]
