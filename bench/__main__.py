@@ -12,6 +12,7 @@ from . import (
     bench_decomposition,
     bench_gradient,
     bench_linear_gaussian,
+    bench_neural,
     bench_production,
     bench_retrospective,
     bench_reversal,
@@ -36,6 +37,7 @@ TOPICS: dict[str, Topic] = {
     "time_varying": bench_time_varying.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
     "structured": bench_structured.rows,
+    "neural": bench_neural.rows,
 }
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 import torch
 
 import entroprod as ep
+from entroprod.neural.fusion import fused
 
 Device: TypeAlias = str | torch.device | None
 DType: TypeAlias = str | torch.dtype | None
@@ -105,7 +106,7 @@ def evaluating(*modules: object) -> Iterator[None]:
     """Context without dropout, gradients and autocasting; the modules' training flags come back.
 
     What has no training flag, such as a plain function, is left alone. An autocast context around
-    the call is switched off: the modules' own dtype counts.
+    the call is switched off: the modules' own dtype counts. Known activations take one pass.
     """
     flags = [
         (part, part.training)
@@ -120,6 +121,7 @@ def evaluating(*modules: object) -> Iterator[None]:
             torch.inference_mode(),
             torch.autocast("cpu", enabled=False),
             torch.autocast("cuda", enabled=False),
+            fused(*modules),
         ):
             yield
     finally:
