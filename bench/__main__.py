@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import (
     bench_decomposition,
+    bench_discrete,
     bench_gradient,
     bench_linear_gaussian,
     bench_neural,
@@ -38,6 +39,7 @@ TOPICS: dict[str, Topic] = {
     "linear_gaussian": bench_linear_gaussian.rows,
     "structured": bench_structured.rows,
     "neural": bench_neural.rows,
+    "discrete": bench_discrete.rows,
 }
 
 

@@ -6,6 +6,8 @@ form, no matrix of Kronecker products, no explicit inverse of anything large.
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -211,3 +213,35 @@ def language_model_path(
             sigma -= float(log_probs[target])
             token = target
     return path, sigma
+
+
+def forward_filter(model: ep.HiddenMarkov, path: npt.NDArray[np.int64]) -> FloatArray:
+    """(T,) log-probabilities of one path, step by step, as in any textbook."""
+    belief, result = model.initial, np.empty(len(path))
+    for t, symbol in enumerate(path.tolist()):
+        joint = belief * model.emission[:, symbol]
+        total = joint.sum()
+        result[t] = total
+        belief = (joint / total) @ model.transition
+    logarithms: FloatArray = np.log(result)
+    return logarithms
+
+
+def chain_entropy_production(chain: ep.MarkovChain, n_steps: int) -> float:
+    """S_y in nats, summed over the steps with the law of each symbol."""
+    log_ratios = np.log(chain.transition) - np.log(chain.transition.T)
+    mean_ratios = (chain.transition * log_ratios).sum(axis=1)
+    law = chain.initial
+    total = float(law @ np.log(law))
+    for _ in range(n_steps - 1):
+        total += float(law @ mean_ratios)
+        law = law @ chain.transition
+    return total - float(law @ np.log(chain.initial))
+
+
+def enumerated_entropy_production(machine: ep.HiddenMarkov, n_steps: int) -> float:
+    """S_y in nats from all sequences, scored both ways at once."""
+    every = np.array(list(itertools.product(range(machine.n_symbols), repeat=n_steps)))
+    ahead = machine.log_prob(every).sum(axis=1)
+    behind = machine.log_prob(every[:, ::-1]).sum(axis=1)
+    return math.fsum(np.exp(ahead) * (ahead - behind))

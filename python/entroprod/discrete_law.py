@@ -14,6 +14,7 @@ from entroprod.arrays import FloatArray, as_read_only, read_array
 from entroprod.errors import NumericalError
 from entroprod.frames import as_frame
 from entroprod.prefixes import Prefixes, digits, reversed_order
+from entroprod.probabilities import logarithm
 from entroprod.reversals import BlockReversal, Irreversible, Permutation, Reversal, TokenReversal
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def discrete_sigma_law(
         scored = _Scored(np.exp(ahead), ahead, reversed_order(backward.totals[-1], k, n_steps))
     else:
         scored = _by_plans(forward, backward, reversal, skipped)
-    used = scored.weight > 0.0
+    used = scored.ahead > -np.inf
     scored = _Scored(*(values[used] for values in scored))
     domain = float(scored.weight.sum())
     if domain == 0.0:
@@ -168,7 +169,7 @@ def discrete_sigma_law(
         mean = float(sigma @ probability)
         variance = float((sigma - mean) ** 2 @ probability)
     # The reordered sequence and what is cut off, with no exponential that could overflow.
-    logarithms = np.log(scored.weight) - scored.ahead + scored.behind
+    logarithms = logarithm(scored.weight) - scored.ahead + scored.behind
     return DiscreteSigmaLaw(
         sigma=as_read_only(sigma),
         probability=as_read_only(probability),
@@ -188,51 +189,57 @@ def _by_plans(
     k, n_steps = forward.n_symbols, forward.n_steps
     weights = np.exp(forward.totals[-1])
     parts = []
-    for order, indices in _by_order(reversal, weights, k, n_steps, skipped).items():
+    possible = np.flatnonzero(forward.totals[-1] > -np.inf)
+    for order, indices in _by_order(reversal, possible, weights, n_steps, k, skipped).items():
         places = np.frombuffer(order, dtype=np.int64)
         length = len(places)
-        prefixes = np.array(indices) // k ** (n_steps - length)
+        prefixes = indices // k ** (n_steps - length)
         powers = k ** np.arange(length - 1, -1, -1, dtype=np.int64)
         reordered = digits(prefixes, k, length)[:, places] @ powers
         ahead, behind = forward.totals[length][prefixes], backward.totals[length][reordered]
         parts.append(_Scored(weights[indices], ahead, behind))
     if not parts:
-        return _Scored(*np.zeros((3, 1)))
+        return _Scored(*np.full((3, 1), -np.inf))
     return _Scored(*(np.concatenate(columns) for columns in zip(*parts)))
 
 
 def _by_order(
-    reversal: Reversal, weights: FloatArray, k: int, n_steps: int, skipped: dict[str, float]
-) -> dict[bytes, NDArray[np.int64] | list[int]]:
+    reversal: Reversal,
+    possible: NDArray[np.int64],
+    weights: FloatArray,
+    n_steps: int,
+    k: int,
+    skipped: dict[str, float],
+) -> dict[bytes, NDArray[np.int64]]:
     """Places of the possible sequences, by the bytes of the order that reorders them."""
-    possible = np.flatnonzero(weights > 0.0)
-    groups: dict[bytes, Any] = {}
-    if _sees_no_symbols(reversal):
-        try:
-            plan = reversal.plan(digits(possible[:1], k, n_steps)[0])
-        except Irreversible as error:
-            skipped[str(error)] = float(weights.sum())
-            return {}
-        return {np.ascontiguousarray(plan.order, dtype=np.int64).tobytes(): possible}
+    groups: dict[bytes, list[NDArray[np.int64]]] = {}
     for start in range(0, possible.size, _SEQUENCES_AT_ONCE):
-        part = possible[start : start + _SEQUENCES_AT_ONCE]
-        for index, sequence in zip(part.tolist(), digits(part, k, n_steps)):
+        places = possible[start : start + _SEQUENCES_AT_ONCE]
+        sequences = digits(places, k, n_steps)
+        _, first, label = np.unique(
+            _what_is_seen(reversal, sequences), axis=0, return_index=True, return_inverse=True
+        )
+        ends = np.cumsum(np.bincount(label.ravel()))[:-1]
+        alike = np.split(places[np.argsort(label.ravel(), kind="stable")], ends)
+        for one, those in zip(first.tolist(), alike):
             try:
-                order = reversal.plan(sequence).order
+                order = reversal.plan(sequences[one]).order
             except Irreversible as error:
                 reason = str(error)
-                skipped[reason] = skipped.get(reason, 0.0) + float(weights[index])
+                skipped[reason] = skipped.get(reason, 0.0) + float(weights[those].sum())
                 continue
             key = np.ascontiguousarray(order, dtype=np.int64).tobytes()
-            groups.setdefault(key, []).append(index)
-    return groups
+            groups.setdefault(key, []).append(those)
+    return {order: np.concatenate(parts) for order, parts in groups.items()}
 
 
-def _sees_no_symbols(reversal: Reversal) -> bool:
-    """Whether the plan depends on the length alone."""
-    if type(reversal) is BlockReversal:
-        return reversal.delimiters is None and reversal.cut is None
-    return type(reversal) is Permutation
+def _what_is_seen(reversal: Reversal, sequences: NDArray[np.int64]) -> NDArray[Any]:
+    """What a plan depends on, a row for each sequence: equal rows have equal plans."""
+    if type(reversal) is Permutation:
+        return np.zeros((len(sequences), 1), dtype=bool)
+    if type(reversal) is BlockReversal and reversal.cut is None:
+        return np.isin(sequences, np.fromiter(reversal.delimiters or (), np.int64))
+    return sequences
 
 
 def _merged(scored: _Scored) -> tuple[FloatArray, FloatArray]:

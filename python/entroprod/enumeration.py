@@ -89,7 +89,9 @@ class Enumeration:
             Whether the result offers the decomposition.
         memory_tolerance : float
             Memories of the reader whose components differ by less, relative to the largest of that
-            component, count as the same. A larger one asks what a memory of few digits has lost.
+            component, count as the same, and chains of such neighbours too. A larger one asks what
+            a memory of few digits has lost: then ``model_mismatch`` is that of its mean prediction,
+            and the two don't add up to ``retrospective`` any more.
 
         Returns
         -------
@@ -108,8 +110,8 @@ class Enumeration:
         tolerance = as_positive(memory_tolerance, "memory_tolerance")
         self._require_normalised()
         ahead, behind = self.log_prob, self.log_prob_backward
-        p, q = np.exp(ahead), np.exp(behind)
-        total = float(relative_entropy_terms(p, q).sum())
+        p = np.exp(ahead)
+        total = float(_terms(ahead, behind).sum())
         with np.errstate(invalid="ignore"):
             sizes = np.where(p > 0.0, p * (np.abs(ahead) + np.abs(behind)), 0.0)
         error = 0.0 if math.isinf(total) else _ROUNDING * (1.0 + float(sizes.sum()))
@@ -128,8 +130,7 @@ class Enumeration:
         values = np.empty(self.n_steps)
         for length in range(1, self.n_steps + 1):
             behind = reversed_order(self._backward.totals[length], self.n_symbols, length)
-            terms = relative_entropy_terms(np.exp(self._forward.totals[length]), np.exp(behind))
-            values[length - 1] = terms.sum()
+            values[length - 1] = _terms(self._forward.totals[length], behind).sum()
         return values
 
     def sigma_law(self, reversal: Reversal | None = None) -> DiscreteSigmaLaw:
@@ -138,8 +139,8 @@ class Enumeration:
         Parameters
         ----------
         reversal : Reversal, optional
-            By default :class:`TokenReversal`. One that looks at the symbols is asked for the plan
-            of every sequence, at some 10 microseconds each.
+            By default :class:`TokenReversal`. One with a function ``cut``, or of one's own, is
+            asked for the plan of every sequence, which takes longer than all the rest.
 
         Raises
         ------
@@ -176,6 +177,12 @@ class Enumeration:
             f"Enumeration({type(self._machine).__name__}, n_symbols={self.n_symbols}, "
             f"n_steps={self.n_steps}, total_probability={self.total_probability:.12g})"
         )
+
+
+def _terms(ahead: FloatArray, behind: FloatArray) -> FloatArray:
+    """Terms of the relative entropy of distributions given by their logarithms, nats."""
+    possible = ahead > -np.inf
+    return relative_entropy_terms(np.exp(ahead), np.exp(behind), log_q=behind, possible=possible)
 
 
 def enumerate_sequences(
@@ -240,7 +247,7 @@ def enumerate_sequences(
         raise ValueError(msg)
     forward = read_all(machine, n_steps, max_symbols, "machine")
     other = forward if reader is machine else read_all(reader, n_steps, max_symbols, "backward")
-    return Enumeration(machine.n_symbols, n_steps, machine, reader, forward, other)
+    return Enumeration(forward.n_symbols, n_steps, machine, reader, forward, other)
 
 
 def is_discrete(value: Any) -> bool:

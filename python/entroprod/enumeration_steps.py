@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from entroprod.arrays import FloatArray, as_read_only, require_memory
 from entroprod.prefixes import Prefixes, digits, reversed_order
-from entroprod.probabilities import mean_log, relative_entropy_terms
+from entroprod.probabilities import BoolArray, logarithm, mean_log, relative_entropy_terms
 from entroprod.production_result import Decomposition
 
 # Memories whose components differ by less, relative to the largest of each component, are one:
@@ -29,6 +29,7 @@ class _Step(NamedTuple):
 
     t: int
     joint: FloatArray  # (k, k^(T-t))
+    possible: BoolArray  # (k, k^(T-t)), also where the joint law is too small for doubles
     after: FloatArray  # (k^(T-t),)
     prediction: FloatArray  # (k, k^(T-t)), logarithms
 
@@ -48,7 +49,8 @@ class EnumeratedSteps:
         for step in self._steps():
             totals, steps = self.forward.totals[step.t], self.forward.steps[step.t - 1]
             ahead = mean_log(np.exp(totals), steps)
-            values[step.t - 1] = ahead - mean_log(step.joint, step.prediction)
+            read = mean_log(step.joint, step.prediction, step.possible)
+            values[step.t - 1] = ahead - read
         return as_read_only(values)
 
     def decomposition(self) -> Decomposition:
@@ -59,11 +61,12 @@ class EnumeratedSteps:
         remembers = callable(getattr(self.reader, "memory", None))
         for step in self._steps():
             at = step.t - 1
-            model = step.after * np.exp(step.prediction)
-            retrospective[at] = relative_entropy_terms(step.joint, model).sum()
+            retrospective[at] = _relative_entropy(
+                step.joint, logarithm(step.after) + step.prediction, step.possible
+            )
             if remembers:
                 labels, count[at] = self._memories(step)
-                loss[at], mismatch[at] = _split(step, model, labels)
+                loss[at], mismatch[at] = _split(step, labels)
         parts = [as_read_only(values) for values in (retrospective, loss, mismatch)]
         count.flags.writeable = False
         rank = "the memory of a discrete machine is told by its values; see n_memories"
@@ -80,14 +83,15 @@ class EnumeratedSteps:
     def _steps(self) -> Iterator[_Step]:
         k, n_steps = self.forward.n_symbols, self.forward.n_steps
         joint = np.exp(self.forward.totals[-1])
+        possible = self.forward.totals[-1] > -np.inf
         for t in range(1, n_steps + 1):
             length = n_steps - t + 1
-            joint = joint.reshape(k, -1)
+            joint, possible = joint.reshape(k, -1), possible.reshape(k, -1)
             # The reader's order is y_T .. y_t.
             read = reversed_order(self.backward.steps[length - 1], k, length)
             after = joint.sum(axis=0)
-            yield _Step(t, joint, after, read.reshape(k, -1))
-            joint = after
+            yield _Step(t, joint, possible, after, read.reshape(k, -1))
+            joint, possible = after, np.asarray(possible.any(axis=0))
 
     def _memories(self, step: _Step) -> tuple[NDArray[np.int64], int]:
         """Label of the reader's memory of each u, (k^(T-t),), and how many there are.
@@ -119,19 +123,30 @@ class EnumeratedSteps:
         return labels, int(groups.max()) + 1
 
 
-def _split(step: _Step, model: FloatArray, labels: NDArray[np.int64]) -> tuple[float, float]:
+def _split(step: _Step, labels: NDArray[np.int64]) -> tuple[float, float]:
     """L_t and M_t: relative entropies to the law of y_t given the memory, and from it."""
-    size = len(step.after)
-
-    def gathered(values: FloatArray) -> FloatArray:
-        return np.array([np.bincount(labels, row, minlength=size) for row in values])
-
-    by_memory = gathered(step.joint)
+    k, size = step.joint.shape
+    by_memory = np.array([np.bincount(labels, row, minlength=size) for row in step.joint])
+    possible = np.zeros((k, size), dtype=bool)
+    # The reader predicts the same from equal memories: a mean over what led to them.
+    highest, model = np.full((k, size), -np.inf), np.zeros((k, size))
+    for y in range(k):
+        possible[y, labels[step.possible[y]]] = True
+        np.maximum.at(highest[y], labels, step.prediction[y])
+        offset = np.where(highest[y] > -np.inf, highest[y], 0.0)
+        share = step.after * np.exp(step.prediction[y] - offset[labels])
+        gathered = np.bincount(labels, share, minlength=size).astype(np.float64)
+        model[y] = offset + logarithm(gathered)
     weight = by_memory.sum(axis=0)
-    share = np.divide(step.after, weight[labels], out=np.zeros(size), where=weight[labels] > 0.0)
-    loss = relative_entropy_terms(step.joint, by_memory[:, labels] * share).sum()
-    mismatch = relative_entropy_terms(by_memory, gathered(model)).sum()
-    return float(loss), float(mismatch)
+    given_memory = logarithm(by_memory) - np.where(weight > 0.0, logarithm(weight), 0.0)
+    loss = _relative_entropy(
+        step.joint, logarithm(step.after) + given_memory[:, labels], step.joint > 0.0
+    )
+    return loss, _relative_entropy(by_memory, model, possible)
+
+
+def _relative_entropy(p: FloatArray, log_q: FloatArray, possible: BoolArray) -> float:
+    return float(relative_entropy_terms(p, np.exp(log_q), log_q=log_q, possible=possible).sum())
 
 
 def _groups(memory: FloatArray, tolerance: float) -> NDArray[np.int64]:

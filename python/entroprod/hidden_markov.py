@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from entroprod.arrays import FloatArray, RandomSource, as_generator, require_memory
 from entroprod.errors import NumericalError
+from entroprod.forward_filter import ForwardFilter
 from entroprod.probabilities import (
     as_initial,
     as_square,
@@ -21,9 +22,6 @@ from entroprod.probabilities import (
     stationary_distribution,
 )
 from entroprod.symbols import SymbolArray, as_ragged_symbols, as_symbols, empty_sample, parts
-
-# Beliefs of so many numbers, and the products with them, stay in a cache of the second level.
-_NUMBERS_OF_BELIEFS = 2**15
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,17 +126,18 @@ class HiddenMarkov:
 
         Notes
         -----
-        O(T n (n + k)) for each path, all paths together step by step. The belief is normalised at
-        every step, so that nothing underflows, however long the sequence.
+        O(T n^2) for each path, all paths together step by step; few long paths are cut into pieces
+        that are read together. The belief is normalised at every step, so that nothing underflows,
+        however long the sequence.
         """
         rows, single = as_symbols(sequences, self.n_symbols)
-        require_memory(8 * rows.size, "sequences", f"log-probabilities of shape {rows.shape}")
-        n_paths, n_steps = rows.shape
+        # The result, and for a block of paths symbols, probabilities and a copy of these.
+        block_size = min(rows.size, rows.shape[1] * self._filter.paths_at_once)
+        need = 8 * rows.size + 24 * block_size
+        require_memory(need, "sequences", f"log-probabilities of shape {rows.shape}")
         result = np.empty(rows.shape)
-        for start in range(0, n_paths, self._paths_at_once):
-            block = slice(start, start + self._paths_at_once)
-            steps = _by_steps(rows[block])
-            result[block] = self._read(steps, np.full(n_steps, steps.shape[1]))[0].T
+        for block in self._blocks(len(rows)):
+            result[block] = self._filter.read(_by_steps(rows[block])).probabilities.T
         logarithms = _in_place_logarithm(result)
         return logarithms[0] if single else logarithms
 
@@ -159,14 +158,15 @@ class HiddenMarkov:
         starts = np.cumsum(lengths) - lengths
         longest_first = np.argsort(-lengths, kind="stable")
         result = np.empty(symbols.size)
-        for start in range(0, len(lengths), self._paths_at_once):
-            paths = longest_first[start : start + self._paths_at_once]
+        for block in self._blocks(len(lengths)):
+            paths = longest_first[block]
             longest = int(lengths[paths[0]])
             inside = np.arange(longest)[:, np.newaxis] < lengths[paths]
             where = np.arange(longest)[:, np.newaxis] + starts[paths]
             steps = np.zeros(inside.shape, dtype=np.int64)
             steps[inside] = symbols[where[inside]]
-            result[where[inside]] = self._read(steps, inside.sum(axis=1))[0][inside]
+            read = self._filter.read_ragged(steps, inside.sum(axis=1))
+            result[where[inside]] = read[inside]
         return np.split(_in_place_logarithm(result), starts[1:])
 
     def sample(
@@ -225,52 +225,31 @@ class HiddenMarkov:
             As for :meth:`log_prob`.
         """
         rows, single = as_symbols(sequences, self.n_symbols, empty=True)
-        n_paths, n_steps = rows.shape
-        require_memory(8 * n_paths * self.n_states, "sequences", f"{n_paths} beliefs")
-        result = np.empty((n_paths, self.n_states))
-        for start in range(0, n_paths, self._paths_at_once):
-            block = slice(start, start + self._paths_at_once)
+        require_memory(8 * len(rows) * self.n_states, "sequences", f"{len(rows)} beliefs")
+        result = np.empty((len(rows), self.n_states))
+        for block in self._blocks(len(rows)):
             steps = _by_steps(rows[block])
-            probabilities, belief = self._read(steps, np.full(n_steps, steps.shape[1]))
+            probabilities, belief = self._filter.read(steps)
             impossible = (probabilities == 0.0).any(axis=0)
             if impossible.any():
                 path = int(np.flatnonzero(impossible)[0])
                 position = int(np.flatnonzero(probabilities[:, path] == 0.0)[0])
                 msg = (
-                    f"sequences[{start + path}] can't happen: symbol {steps[position, path]} has "
-                    f"probability 0 at step {position + 1}, and no belief follows it"
+                    f"sequences[{block.start + path}] can't happen: symbol "
+                    f"{steps[position, path]} has probability 0 at step {position + 1}, and no "
+                    "belief follows it"
                 )
                 raise NumericalError(msg)
             result[block] = belief.T
         return result[0] if single else result
 
-    @property
-    def _paths_at_once(self) -> int:
-        return max(1, _NUMBERS_OF_BELIEFS // self.n_states)
+    def _blocks(self, n_paths: int) -> list[slice]:
+        size = self._filter.paths_at_once
+        return [slice(start, start + size) for start in range(0, n_paths, size)]
 
-    def _read(
-        self, steps: NDArray[np.int64], active: NDArray[np.int64]
-    ) -> tuple[FloatArray, FloatArray]:
-        """Probability of each symbol given those before, (T, N), and the last belief, (n, N).
-
-        ``steps`` are symbols (T, N); the first ``active[t]`` paths have a symbol at step t. Once a
-        path is impossible its belief is 0 everywhere, and so are its probabilities.
-        """
-        n_paths = steps.shape[1]
-        belief = np.repeat(self.initial[:, np.newaxis], n_paths, axis=1)
-        carried = np.ascontiguousarray(self.transition.T)
-        probabilities = np.zeros(steps.shape)
-        for t, going_on in enumerate(active.tolist()):
-            if going_on < belief.shape[1]:
-                belief = belief[:, :going_on]
-            belief = belief * self.emission.take(steps[t, :going_on], axis=1)
-            total = belief.sum(axis=0)
-            probabilities[t, :going_on] = total
-            if not total.all():
-                total[total == 0.0] = 1.0
-            belief /= total
-            belief = carried @ belief
-        return probabilities, belief
+    @cached_property
+    def _filter(self) -> ForwardFilter:
+        return ForwardFilter(*self._arrays())
 
     def __repr__(self) -> str:
         return f"HiddenMarkov(n_states={self.n_states}, n_symbols={self.n_symbols})"

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from entroprod.arrays import FloatArray, as_read_only, require_memory
 from entroprod.errors import NumericalError
 from entroprod.markov_chain import MarkovChain
-from entroprod.probabilities import BoolArray, logarithm, mean_log, relative_entropy_terms
+from entroprod.probabilities import (
+    BoolArray,
+    closed_classes,
+    logarithm,
+    mean_log,
+    relative_entropy_terms,
+)
 from entroprod.production_result import Decomposition
 
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -56,10 +62,14 @@ class ChainPair:
         distribution = self.forward.stationary_distribution
         ahead = distribution[:, np.newaxis] * self.forward.transition
         behind = distribution[:, np.newaxis] * self.backward.transition
-        terms = relative_entropy_terms(ahead, behind.T)
+        # Asked of what can happen, not of probabilities, which may underflow.
+        if self._one_way[closed_classes(self.forward.transition)[0]].any():
+            return _Settled(distribution, math.inf, 0.0)
+        logs = logarithm(distribution) + self._backward_logs
+        terms = relative_entropy_terms(ahead, behind.T, log_q=logs)
         rate = float(np.sum(terms))
         # A ratio is known to rounding, its relative entropy to that times its distance from 1.
-        error = float(np.sum(terms[np.isfinite(terms)] + np.abs(ahead - behind.T)[terms < np.inf]))
+        error = rate + float(np.sum(np.abs(ahead - behind.T)))
         return _Settled(distribution, rate, self._rounding(error))
 
     def total(self, n_steps: int) -> tuple[float, float]:
@@ -142,9 +152,9 @@ class ChainPair:
         forward, backward = self.forward.transition, self.backward.transition
         for start, laws, support, fixed in self._laws(n_steps):
             joint = laws[:, :, np.newaxis] * forward
-            model = joint.sum(axis=1)[:, np.newaxis, :] * backward.T
-            terms = relative_entropy_terms(joint, model).sum(axis=(1, 2))
-            # Asked of what can happen, not of probabilities, which may underflow.
+            after = joint.sum(axis=1)[:, np.newaxis, :]
+            logs = logarithm(after) + self._backward_logs
+            terms = relative_entropy_terms(joint, after * backward.T, log_q=logs).sum(axis=(1, 2))
             terms[support @ self._one_way] = np.inf
             stop = n_steps if fixed else start + len(laws)
             values[start:stop] = terms

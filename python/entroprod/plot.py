@@ -447,26 +447,27 @@ def discrete_sigma_law(
     if sigma.size == 0:
         raise ValueError("law has no finite value of sigma: nothing to draw")
     weighted = probability * np.exp(-sigma)
+    mirrored = r"$p(\sigma)\,e^{-\sigma}$, " + f"sum {law.fluctuation_mean:.4g}"
     axes = _axes_or_new(axes)
     if sigma.size <= bins:
         axes.vlines(sigma, 0.0, probability, color=SKY, linewidth=3.0, label=r"$p(\sigma)$")
+        axes.plot(
+            sigma,
+            weighted,
+            color=VERMILION,
+            linestyle="none",
+            marker="_",
+            markersize=7,
+            markeredgewidth=1.4,
+            label=mirrored,
+        )
     else:
         edges = np.histogram_bin_edges(sigma, bins=bins)
         heights, shares = (
             np.histogram(sigma, bins=edges, weights=values)[0] for values in (probability, weighted)
         )
         axes.stairs(heights, edges, fill=True, color=SKY, alpha=0.6, label=r"$p(\sigma)$")
-        sigma, weighted = 0.5 * (edges[1:] + edges[:-1]), shares
-    axes.plot(
-        sigma,
-        weighted,
-        color=VERMILION,
-        linestyle="none",
-        marker="_",
-        markersize=7,
-        markeredgewidth=1.4,
-        label=r"$p(\sigma)\,e^{-\sigma}$, " + f"sum {law.fluctuation_mean:.4g}",
-    )
+        axes.stairs(shares, edges, color=VERMILION, linewidth=1.4, label=mirrored)
     if law.mean < np.inf:
         label = f"mean {law.mean:.3g} nats"
         axes.axvline(law.mean, color=INK, linewidth=1.2, linestyle="--", label=label)

@@ -157,14 +157,21 @@ def _without_subtraction(transition: FloatArray) -> FloatArray:
     return result
 
 
-def relative_entropy_terms(p: FloatArray, q: FloatArray) -> FloatArray:
+def relative_entropy_terms(
+    p: FloatArray,
+    q: FloatArray,
+    *,
+    log_q: FloatArray | None = None,
+    possible: BoolArray | None = None,
+) -> FloatArray:
     """p ln(p/q) - p + q entry by entry, nats: none is negative, and near p = q none cancels.
 
     Where both sum to the same, their sum is the relative entropy. 0 ln 0 = 0; infinite where q is 0
-    and p isn't.
+    and p isn't. ``log_q`` and ``possible`` tell 0 from probabilities too small for doubles.
     """
     p, q = np.broadcast_arrays(np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        logs = np.log(q) if log_q is None else log_q
         # r - ln(1 + r) = r s - 2 (atanh s - s), s = r / (2 + r): for r near 0 without cancellation.
         r = (q - p) / p
         s = r / (2.0 + r)
@@ -173,14 +180,22 @@ def relative_entropy_terms(p: FloatArray, q: FloatArray) -> FloatArray:
         for power in range(_SERIES_TERMS, 0, -1):
             series = square * (1.0 / (2 * power + 1) + series)
         near = p * s * (r - 2.0 * series)
-        far = np.maximum(p * (np.log(p) - np.log(q)) + (q - p), 0.0)
-    terms = np.where(np.abs(r) < _NEAR_ONE, near, far)
-    return np.where(p > 0.0, np.where(q > 0.0, terms, np.inf), q)
+        far = np.maximum(p * (np.log(p) - logs) + (q - p), 0.0)
+    terms = np.where(p > 0.0, np.where(np.abs(r) < _NEAR_ONE, near, far), q)
+    lost = (p > 0.0 if possible is None else possible) & (logs == -np.inf)
+    return np.where(lost, np.inf, terms)
 
 
-def mean_log(weights: FloatArray, logarithms: FloatArray) -> float:
-    """Sum of weights times logarithms with 0 ln 0 = 0, nats; infinite where a weight meets -inf."""
+def mean_log(
+    weights: FloatArray, logarithms: FloatArray, possible: BoolArray | None = None
+) -> float:
+    """Sum of weights times logarithms with 0 ln 0 = 0, nats; -inf where a weight meets -inf.
+
+    ``possible`` tells weights of 0 from those too small for doubles.
+    """
     used = weights > 0.0
+    if ((used if possible is None else possible) & (logarithms == -np.inf)).any():
+        return -np.inf
     return float(np.sum(weights[used] * logarithms[used]))
 
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for linear-Gaussian machines, and the laws of entropy production as checks.
+"""Hypothesis strategies for machines, and the laws of entropy production as checks.
 
 For test suites of one's own::
 
@@ -57,6 +57,12 @@ from entroprod.testing.checks import (
     check_trace_of_reversal,
     check_variance_of_sigma,
 )
+from entroprod.testing.discrete import (
+    hidden_markovs,
+    markov_chains,
+    reversible_chains,
+    stochastic_matrices,
+)
 from entroprod.testing.strategies import (
     covariances,
     diagonal_machines,
@@ -108,13 +114,17 @@ __all__ = [
     "check_variance_of_sigma",
     "covariances",
     "diagonal_machines",
+    "hidden_markovs",
+    "markov_chains",
     "matrices",
     "nearly_reversible_machines",
     "rank_deficient_machines",
+    "reversible_chains",
     "reversible_machines",
     "scalar_machines",
     "seasonal_machines",
     "stable_machines",
+    "stochastic_matrices",
     "unit_root_machines",
     "unstable_machines",
 ]
