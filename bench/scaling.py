@@ -43,6 +43,7 @@ _BOTH_ORDERS = 2**30
 # The fit covers sizes within this factor of the largest.
 _FITTED_RANGE = 4.0
 _FEWEST_ROUNDS = 3
+_SHORT_SECONDS, _REPEATS = 5e-3, 10
 # Two ways to the same sigma of a thousand steps in float32: sums of logits' rounding, nats.
 _SAME_SIGMA = 1e-2
 
@@ -304,9 +305,11 @@ def measure(
     ):
         for place in rng.permutation(len(tasks)):
             s, i, sequence = tasks[place]
-            before = clock()
-            sigma = given[s].sigma(sequence)
-            best[s, i] = min(best[s, i], clock() - before)
+            # A short task is repeated: its first call finds the caches full of another's data.
+            for _ in range(1 if best[s, i] > _SHORT_SECONDS else _REPEATS):
+                before = clock()
+                sigma = given[s].sigma(sequence)
+                best[s, i] = min(best[s, i], clock() - before)
             if not math.isfinite(sigma):
                 msg = f"{given[s].name} gives sigma = {sigma}"
                 raise RuntimeError(msg)
