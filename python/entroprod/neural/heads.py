@@ -110,7 +110,7 @@ class TokenHead:
         Gumbel noise costs V of them.
         """
         pairs = [
-            _inverse_cdf(self._columns(part), uniforms)
+            _inverse_cdf(self._columns(part), uniforms, scratch=self._linear is not None)
             for part, uniforms in zip(
                 torch.split(rows, self._rows_at_once(rows)),
                 torch.split(noise, self._rows_at_once(rows)),
@@ -334,14 +334,18 @@ class _RunningSum:
         return torch.where(self._largest.isfinite(), log_prob, torch.nan)
 
 
-def _inverse_cdf(logits: torch.Tensor, uniforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _inverse_cdf(
+    logits: torch.Tensor, uniforms: torch.Tensor, *, scratch: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Symbols (R,) at the levels ``uniforms`` (R,) of the distributions of ``logits`` (V, R).
 
     Also their log-probabilities (R,) in float64; NaN where the logits make no distribution. The
-    vocabulary is cut into groups: first the group is found, then the symbol in it.
+    vocabulary is cut into groups: first the group is found, then the symbol in it. Logits that are
+    ``scratch`` are overwritten.
     """
     n_symbols = len(logits)
-    weights = (logits - logits.amax(0)).exp_()
+    largest = logits.amax(0)
+    weights = logits.sub_(largest).exp_() if scratch else (logits - largest).exp_()
     whole = n_symbols - n_symbols % _GROUP
     sums = torch.unflatten(weights[:whole], 0, (whole // _GROUP, _GROUP)).sum(1)
     upto = torch.cat([sums, weights[whole:].sum(0, keepdim=True)]).double().cumsum(0)
