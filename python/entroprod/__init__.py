@@ -27,6 +27,7 @@ from entroprod.production import (
     entropy_production_rate,
 )
 from entroprod.production_result import EntropyProduction
+from entroprod.retrospective import RetrospectiveBound, retrospective_bound
 from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.reversals import (
     BlockReversal,
@@ -36,6 +37,7 @@ from entroprod.reversals import (
     Reversal,
     TokenReversal,
 )
+from entroprod.reverse_model import fit_reverse_model
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
@@ -73,6 +75,7 @@ __all__ = [
     "NumericalError",
     "Permutation",
     "Plan",
+    "RetrospectiveBound",
     "Reversal",
     "SeriesEntropyProduction",
     "SigmaLaw",
@@ -89,6 +92,7 @@ __all__ = [
     "entropy_production_rate",
     "entropy_production_rate_gradient",
     "enumerate_sequences",
+    "fit_reverse_model",
     "fit_var",
     "from_control",
     "from_scipy",
@@ -96,6 +100,7 @@ __all__ = [
     "hippo_legs",
     "innovation_reversal_matrix",
     "monte_carlo",
+    "retrospective_bound",
     "reversal_norm_squared",
     "s4d_legs",
     "score_reversals",

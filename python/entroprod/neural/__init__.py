@@ -17,6 +17,7 @@ except ImportError as error:
 from entroprod.neural.gradient import entropy_production, entropy_production_rate
 from entroprod.neural.heads import GaussianHead
 from entroprod.neural.recurrent import Cell, RecurrentMachine
+from entroprod.neural.reverse_model import ReverseModelTraining, fit_reverse_model
 from entroprod.neural.torch_machine import TorchMachine
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ __all__ = [
     "HuggingFaceMachine",
     "LanguageModelTraining",
     "RecurrentMachine",
+    "ReverseModelTraining",
     "SelfTest",
     "TorchMachine",
     "Window",
     "entropy_production",
     "entropy_production_rate",
+    "fit_reverse_model",
     "train_language_model",
 ]
 
