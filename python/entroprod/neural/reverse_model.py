@@ -90,8 +90,8 @@ class ReverseModelTraining:
         best = self.held_out_loss[self.best_epoch - 1]
         end = "stopped early" if self.stopped_early else "all that were allowed"
         return (
-            f"ReverseModelTraining({self.n_epochs} epochs, {end}; best after epoch {self.best_epoch}: "
-            f"{best:.6g} nats per held-out sequence, {self.n_trained_on} + {self.n_held_out} paths)"
+            f"ReverseModelTraining({self.n_epochs} epochs, {end}; best after epoch "
+            f"{self.best_epoch}: {best:.6g} nats per held-out sequence, {self.n_trained_on} + {self.n_held_out} paths)"
         )
 
 
