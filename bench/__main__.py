@@ -9,6 +9,7 @@ import time
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import (
+    bench_block_scale,
     bench_decomposition,
     bench_discrete,
     bench_gradient,
@@ -36,6 +37,7 @@ TOPICS: dict[str, Topic] = {
     "linear_gaussian": bench_linear_gaussian.rows,
     "structured": bench_structured.rows,
     "discrete": bench_discrete.rows,
+    "block_scale": bench_block_scale.rows,
 }
 
 
