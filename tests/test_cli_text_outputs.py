@@ -88,6 +88,26 @@ def test_a_report_of_samples(file: Path) -> None:
     assert "Entropy production of samples" in page.read_text()
 
 
+def test_a_report_from_a_table(file: Path) -> None:
+    table, page = file.with_name("table.parquet"), file.with_name("page.html")
+    assert run(*words_of(file)).exit_code == 0
+    words = ("report", table, "--output", page, "--max-texts", 2, "--order", "sigma_block")
+    result = run(*words, "--title", "Two of each")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"Written: {page}\n"
+    scored = read_results(table)
+    assert page.read_text() == html_report(
+        scored,
+        groups=compare_groups(scored),
+        title="Two of each",
+        max_texts_per_group=2,
+        order="sigma_block",
+    )
+    assert_error(run("report", file, "--output", page), "must have a suffix")
+    assert_error(run("report", table, "--output", file), "--output: the name must end in")
+    assert_error(run("report", file.with_name("no.csv"), "--output", page), "no such file")
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

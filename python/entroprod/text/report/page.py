@@ -10,17 +10,15 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import entroprod
 from entroprod.arrays import as_count, require_choice
 from entroprod.block_scale import BlockScale
+from entroprod.text.groups import GroupComparison
 from entroprod.text.report import cards, colour, summary
 from entroprod.text.report.rows import read_rows
 from entroprod.text.report.spelling import escaped
-
-if TYPE_CHECKING:
-    from entroprod.text.groups import GroupComparison
 
 
 def html_report(
@@ -86,6 +84,8 @@ def html_report(
     """
     require_choice(order, "order", "given", "sigma_token", "sigma_block")
     per_group = as_count(max_texts_per_group, "max_texts_per_group")
+    _require_kind(groups, GroupComparison, "groups")
+    _require_kind(block_scale, BlockScale, "block_scale")
     told = _provenance(rows, provenance)
     read = read_rows(rows)
     chosen = cards.choose(read, per_group, order)
@@ -164,6 +164,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _require_kind(value: object, kind: type, name: str) -> None:
+    if not (value is None or isinstance(value, kind)):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}")
 
 
 def _provenance(rows: Any, provenance: Mapping[str, Any] | None) -> dict[str, Any]:

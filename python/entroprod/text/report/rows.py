@@ -150,6 +150,12 @@ def read_rows(table: Any) -> list[TextRow]:
     rows = [_read(row, f"rows[{i}]") for i, row in enumerate(_mappings(table))]
     if not rows:
         raise ValueError("rows must not be empty: there is nothing to report")
+    (index, number), *_ = Counter(row.index for row in rows).most_common(1)
+    if number > 1:
+        raise ValueError(
+            f"rows must have an index each, got {index} {number} times: number tables that were "
+            "put together anew, as by reset_index(drop=True)"
+        )
     return rows
 
 
