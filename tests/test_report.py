@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -19,9 +20,12 @@ import pytest
 pytest.importorskip("pandas")
 
 import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
 
 import entroprod as ep
 from entroprod.text.report import colour, html_report, numbers, write_report
+from entroprod.text.report.alignment import laid_over
 from report_tables import CAUSAL, OTHER, PROVENANCE, Row, scored, skipped, two_groups
 
 # Colours are written with 8 bits a channel: half a unit of 1/255, which OKLab stretches near black.
@@ -263,6 +267,60 @@ def test_what_texts_contain_is_shown_and_never_markup() -> None:
     for piece in ('</span><script>alert("x")</script>', "[U+001B]", "[U+202E]", "[U+D800]", "↵"):
         assert piece in shown
     assert "part of a character" in html
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text", "expected"),
+    [
+        (["It", " fell", "."], "It fell.", ["It", " fell", "."]),
+        ([" It", " fell", "."], "It fell.", [" It", " fell", "."]),
+        # Without the spaces that a tokenizer of words puts in between.
+        (["It", "fell", "."], "It fell.", ["It", " fell", "."]),
+        # Bytes one by one: ï of two, and a quotation mark of three.
+        (["na", "\ufffd", "\ufffd", "ve"], "naïve", ["na", "ï", "", "ve"]),
+        (["\ufffd", "\ufffd", "\ufffd", "a"], "“a", ["“", "", "", "a"]),
+        # Two of the three bytes in one token.
+        ([" \ufffd", "\ufffd", "a"], "“a", [" “", "", "a"]),
+        (["\ufffd"] * 6, "語文", ["語", "", "", "文", "", ""]),
+        (["a", "\ufffd", "\ufffd"], "aé", ["a", "é", ""]),
+        # What stands in the text as it is.
+        (["a", "\ufffd", "b"], "a\ufffdb", ["a", "\ufffd", "b"]),
+        (["a", "\ufffd"], "ab", None),
+        (["a", "\ufffd", "c"], "abc", None),
+        (["a", "b"], "abc", None),
+        (["a", "b", "c"], "ab", None),
+        (["x"], "a", None),
+        (["a", "\ufffd"], "a", None),
+    ],
+)
+def test_tokens_are_laid_over_their_text(
+    tokens: list[str], text: str, expected: list[str] | None
+) -> None:
+    assert laid_over(tokens, text) == expected
+
+
+@given(st.text(alphabet="aé“ \U0001f600.", min_size=1, max_size=12), st.data())
+def test_cut_at_any_bytes_the_text_is_still_there(text: str, data: st.DataObject) -> None:
+    encoded = text.encode()
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(encoded)), max_size=6)) - {len(encoded)})
+    edges = [0, *cuts, len(encoded)]
+    tokens = [encoded[a:b].decode(errors="replace") for a, b in itertools.pairwise(edges)]
+    found = laid_over(tokens, text)
+    # Two broken characters that differ, with a whole one like the first between: not to be told.
+    if found is not None:
+        assert "".join(found) == text
+    if len(set(text)) == len(text):
+        assert found is not None
+
+
+def test_characters_in_pieces_are_shown_whole() -> None:
+    row = two_groups(["She said “no”. He left."], ())[0]
+    for mark in "“”":
+        place = next(i for i, token in enumerate(row["tokens"]) if mark in token)
+        row["tokens"][place] = row["tokens"][place].replace(mark, "\ufffd")
+    page = Page(html_report([row]))
+    assert page.all("p", "tokens")[0]["text"] == row["text"]
+    assert page.all("span", "what")[0]["text"] == "She said “no”."
 
 
 def test_groups_are_compared_in_words_and_numbers() -> None:

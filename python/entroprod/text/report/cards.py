@@ -11,6 +11,7 @@ import numpy as np
 
 from entroprod.arrays import FloatArray
 from entroprod.text.report import charts, numbers
+from entroprod.text.report.alignment import laid_over
 from entroprod.text.report.colour import level, signed_level
 from entroprod.text.report.rows import REVERSALS, Reversal, TextRow, by_group
 from entroprod.text.report.spelling import escaped, excerpt, shown
@@ -55,6 +56,8 @@ VIEWS = (
     ),
 )
 _SIGNED = "xy"
+# What stands for a token that only completes the character of the one before.
+_CONTINUED = '<span class="odd" title="completes the character before it">·</span>'
 
 
 @dataclass(frozen=True)
@@ -202,10 +205,13 @@ def _card(row: TextRow, place: int, scales: Scales, css: str, groups: Sequence[s
         else f' data-{name}=""'
         for name in REVERSALS
     )
+    # Tokens that don't make up the text are shown as they are.
+    words = laid_over(row.tokens, row.text) or row.tokens
     return (
         f'<article class="text" id="text-{row.index}" data-place="{place}"{data} '
         f'data-group="{groups.index(row.group)}">{_header(row, css)}'
-        f'<p class="tokens" dir="auto">{_tokens(row, scales)}</p>{_block_list(row, scales)}'
+        f'<p class="tokens" dir="auto">{_tokens(row, words, scales)}</p>'
+        f"{_block_list(row, words, scales)}"
         '<details class="numbers needs-js"><summary>Tokens in numbers</summary></details></article>'
     )
 
@@ -230,11 +236,11 @@ def _header(row: TextRow, css: str) -> str:
     return f"<header>{''.join(parts)}</header>"
 
 
-def _tokens(row: TextRow, scales: Scales) -> str:
+def _tokens(row: TextRow, words: Sequence[str], scales: Scales) -> str:
     n_kept = len(row.tokens) - row.n_cut_off
     starts = [0] if row.block_starts is None else row.block_starts.tolist()
     columns = _columns(row)
-    spans = [_token(row.tokens[i], i, columns, scales) for i in range(len(row.tokens))]
+    spans = [_token(word, i, columns, scales) for i, word in enumerate(words)]
     if row.block_starts is None:
         return "".join(spans)
     stops = [*starts[1:], n_kept]
@@ -275,18 +281,18 @@ def _token(token: str, i: int, columns: Mapping[str, FloatArray | None], scales:
             told.append(f"{numbers.fixed(value, 2)} {name}")
     # A space in front isn't coloured: at the end of a line it would be left there alone.
     space = " " if token.startswith(" ") and len(token) > 1 else ""
-    text = shown(token[len(space) :])
+    text = shown(token[len(space) :]) if token else _CONTINUED
     return f'{space}<span class="{" ".join(classes)}" title="{" · ".join(told)}">{text}</span>'
 
 
-def _block_list(row: TextRow, scales: Scales) -> str:
+def _block_list(row: TextRow, words: Sequence[str], scales: Scales) -> str:
     if row.sigma_per_block is None or row.block_starts is None:
         return ""
     stops = [*row.block_starts[1:].tolist(), len(row.tokens) - row.n_cut_off]
     items = []
     for k, (start, stop) in enumerate(zip(row.block_starts.tolist(), stops)):
         value = float(row.sigma_per_block[k])
-        text = escaped(excerpt("".join(row.tokens[start:stop]), 120))
+        text = escaped(excerpt("".join(words[start:stop]), 120))
         items.append(
             f'<li data-k="{k + 1}"><span class="k">{k + 1}</span><span class="what">{text}</span>'
             f"{charts.bar(value, scales.per_block)}"
