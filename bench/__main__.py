@@ -14,6 +14,7 @@ from . import (
     bench_discrete,
     bench_gradient,
     bench_linear_gaussian,
+    bench_neural,
     bench_production,
     bench_reversal,
     bench_sigma_law,
@@ -36,6 +37,7 @@ TOPICS: dict[str, Topic] = {
     "time_varying": bench_time_varying.rows,
     "linear_gaussian": bench_linear_gaussian.rows,
     "structured": bench_structured.rows,
+    "neural": bench_neural.rows,
     "discrete": bench_discrete.rows,
     "block_scale": bench_block_scale.rows,
 }

@@ -18,6 +18,7 @@ from scipy.linalg import solve_discrete_are, solve_triangular
 import entroprod as ep
 
 FloatArray = npt.NDArray[np.float64]
+Tokens = npt.NDArray[np.int64]
 
 
 def stacked_response(machine: ep.LinearGaussian, n_steps: int) -> FloatArray:
@@ -162,6 +163,56 @@ def statsmodels_filter(
     kalman.initialize_known(np.zeros(n_states), prediction_cov)
     kalman.bind(np.ascontiguousarray(sequence))
     return kalman
+
+
+def language_model_log_probs(
+    model: Any, first_token: int, sequences: list[Tokens]
+) -> list[FloatArray]:
+    """Nats per token of a causal model of transformers: one forward pass for each sequence.
+
+    Raises ImportError without torch.
+    """
+    import torch
+
+    results = []
+    for sequence in sequences:
+        ids = torch.tensor([[first_token, *sequence.tolist()]])
+        with torch.no_grad():
+            log_probs = torch.log_softmax(model(ids).logits, dim=-1)
+        picked = log_probs[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
+        results.append(picked.double().numpy())
+    return results
+
+
+def language_model_path(
+    model: Any, first_token: int, n_steps: int, rng: np.random.Generator
+) -> tuple[Tokens, float]:
+    """One sampled path and its sigma, token by token with a cache, forwards and then backwards.
+
+    Raises ImportError without torch.
+    """
+    import torch
+
+    def read(token: int, cache: Any) -> tuple[torch.Tensor, Any]:
+        out = model(torch.tensor([[token]]), cache=cache, use_cache=True)
+        return torch.log_softmax(out.logits[0, -1], dim=-1), out.cache
+
+    path = np.empty(n_steps, dtype=np.int64)
+    sigma, token, cache = 0.0, first_token, None
+    with torch.no_grad():
+        for t in range(n_steps):
+            log_probs, cache = read(token, cache)
+            upto = log_probs.double().exp().cumsum(0)
+            level = torch.tensor(rng.random()) * upto[-1]
+            token = int(torch.searchsorted(upto, level, right=True))
+            path[t] = token
+            sigma += float(log_probs[token])
+        token, cache = first_token, None
+        for target in path[::-1].tolist():
+            log_probs, cache = read(token, cache)
+            sigma -= float(log_probs[target])
+            token = target
+    return path, sigma
 
 
 def forward_filter(model: ep.HiddenMarkov, path: npt.NDArray[np.int64]) -> FloatArray:

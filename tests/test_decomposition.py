@@ -163,6 +163,51 @@ def test_shortcuts_change_nothing(name: str) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+def test_segments_side_by_side(n: int, m: int) -> None:
+    """Small machines go by segments of time in the lanes of registers; double-double doesn't."""
+    rng = np.random.default_rng(10 * n + m)
+    drawn = rng.standard_normal((3, 8, 8))
+    state, entered, seen = drawn[0][:n, :n], drawn[1][:n, :m], drawn[2][:m, :n]
+    for size in (0.3, 0.9):
+        machine = LinearGaussian(
+            size * state / np.linalg.norm(state, 2),
+            0.2 * entered / np.linalg.norm(entered, 2),
+            0.4 * seen / np.linalg.norm(seen, 2),
+            np.eye(m) + 0.5,
+        )
+        kernel = machine._kernel
+        got = _core.decompose(kernel, kernel, 1100, True, True, False, False)
+        wanted = _core.decompose(kernel, kernel, 1100, True, True, True, False)
+        assert abs(got[0] - wanted[0]) <= got[1]
+        for ours, exact in zip(got[3:7], wanted[3:7]):
+            assert np.all(np.abs(ours - exact) <= RELATIVE * (1.0 + np.abs(exact)))
+        np.testing.assert_array_equal(got[7], wanted[7])
+
+
+@pytest.mark.parametrize(
+    "name",
+    # Kernels for segments are for few states, and unstable recursions overflow in double.
+    sorted(
+        name
+        for name, machine in ept.awkward_machines().items()
+        if machine.n_states <= 4 and not name.startswith("unstable")
+    ),
+)
+def test_awkward_machines_over_many_segments(name: str) -> None:
+    """Whatever can't go side by side falls back on single steps."""
+    kernel = ept.awkward_machines()[name]._kernel
+    got, wanted = (
+        _core.decompose(kernel, kernel, 300, True, True, extended, False)
+        for extended in (False, True)
+    )
+    # What is nearly singular loses the digits that the total's estimate says.
+    scale = np.maximum(1.0 + np.abs(wanted[3]), got[1] / RELATIVE)
+    for ours, exact in zip(got[3:5], wanted[3:5]):
+        assert np.all(np.abs(ours - exact) <= RELATIVE * scale)
+
+
 def test_a_pair_over_a_billion_steps(two_states: LinearGaussian) -> None:
     other = LinearGaussian.from_state_space([[0.5]], [[1.0], [0.3]], [[1.0]], np.eye(2))
     short, longer = (

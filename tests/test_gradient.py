@@ -159,6 +159,25 @@ def test_shortcuts_change_nothing(name: str, n_steps: int) -> None:
     assert fast.total == pytest.approx(slow.total, rel=SAME)
 
 
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize("n_steps", [2048, 3333])
+def test_segments_side_by_side(n: int, m: int, n_steps: int) -> None:
+    """Small machines go back by segments of time in the lanes of registers."""
+    rng = np.random.default_rng(10 * n + m)
+
+    def of_norm(norm: float, *shape: int) -> npt.NDArray[np.float64]:
+        matrix = rng.standard_normal(shape)
+        return norm * matrix / np.linalg.norm(matrix, 2)
+
+    machine = LinearGaussian(
+        of_norm(0.9, n, n), of_norm(0.2, n, m), of_norm(0.4, m, n), np.eye(m) + 0.5
+    )
+    got = _entropy_production_gradient(machine, n_steps, "double", shortcuts=False)
+    wanted = ep.entropy_production_gradient(machine, n_steps, precision="extended")
+    assert_close(got, wanted, machine, RELATIVE)
+
+
 @pytest.mark.parametrize("n_steps", [1500, 5000, 12_000])
 def test_many_checkpoints(n_steps: int) -> None:
     # None of these steps repeats another: states are kept, thinned out and run again.

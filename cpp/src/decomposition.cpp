@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "pair_parameters.hpp"
+#include "pair_stretches.hpp"
 #include "recursion.hpp"
+#include "simd/triangular.hpp"
 
 namespace entroprod {
 namespace {
@@ -23,13 +27,16 @@ const DecompositionKernels<Extended>& decomposition_kernels() {
 }
 
 // Covariance and mean of the forward memory at the times 1 .. T, kept at the start of each block of
-// steps until they have converged, and made again block by block.
+// steps until they have converged, and made again block by block. With stretches blocks are reached
+// by leaps, and there are no means.
 template <class Real>
 class ForwardMoments {
 public:
     ForwardMoments(PairParameters<Real>& parameters, const double* initial_mean,
-                   std::int64_t n_steps, std::int64_t block, bool shortcuts)
+                   std::int64_t n_steps, std::int64_t block, bool shortcuts,
+                   PairStretches* stretches)
         : parameters_(parameters),
+          stretches_(stretches),
           n_steps_(n_steps),
           block_(block),
           n_(static_cast<std::size_t>(parameters.sizes().n)),
@@ -42,14 +49,27 @@ public:
         std::copy_n(initial_mean, n_, buffer_.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
         const bool may_converge = shortcuts && parameters.constant();
         ConvergenceTest converged(unit_roundoff<Real>, parameters.sizes().n);
+        ConvergenceTest leaps_converged(unit_roundoff<Real>, parameters.sizes().n,
+                                        static_cast<int>(block));
+        bool may_leap = stretches != nullptr;
         for (std::int64_t first = 0; first < n_steps; first += block) {
             kept_.insert(kept_.end(), buffer_.data(), buffer_.data() + size_);
+            // The first steps go one by one where they may be the last that differ.
+            if (may_leap && (first > 0 || !may_converge)) {
+                may_leap = leap_over_block();
+                if (may_leap && may_converge && first + block < n_steps &&
+                    leaps_converged(change_between(&kept_.back() + 1 - size_, buffer_.data()))) {
+                    settle(first + block, buffer_.data());
+                    return;
+                }
+                if (may_leap) continue;
+            }
             for (std::int64_t at = 0; at < block; at += block_steps) {
                 fill(first, at, at + block_steps);
-                if (may_converge && first + at + block_steps < n_steps && converged(change(at))) {
-                    settled_ = first + at + block_steps;
-                    const Real* last = buffer_.data() + (at + block_steps) * size_;
-                    limit_.assign(last, last + size_);
+                const Real* last = buffer_.data() + (at + block_steps) * size_;
+                if (may_converge && first + at + block_steps < n_steps &&
+                    converged(change_between(buffer_.data() + at * size_, last))) {
+                    settle(first + at + block_steps, last);
                     return;
                 }
             }
@@ -74,7 +94,40 @@ public:
         return buffer_.data() + (t - index * block_) * size_;
     }
 
+    // The covariance of time t, reached by leaps.
+    std::vector<Real> leaped(std::int64_t t) {
+        if (t >= settled_) return limit_;
+        const std::int64_t index = t / block_;
+        const auto from = kept_.begin() + static_cast<std::ptrdiff_t>(index * size_);
+        std::vector<Real> result(from, from + static_cast<std::ptrdiff_t>(size_));
+        for (int digit = 0; digit < stretches_->block_index(); ++digit) {
+            if ((t >> digit) & 1) leap(digit, result.data());
+        }
+        return result;
+    }
+
 private:
+    void settle(std::int64_t t, const Real* moments) {
+        settled_ = t;
+        limit_.assign(moments, moments + size_);
+    }
+
+    // From the first moments of a block to those of the next; false, with nothing done, where the
+    // leap goes beyond the range of double, which single steps need not.
+    bool leap_over_block() {
+        const std::vector<Real> before(buffer_);
+        leap(stretches_->block_index(), buffer_.data());
+        const bool finite = std::all_of(buffer_.begin(), buffer_.end(), [](const Real& moment) {
+            return std::isfinite(to_double(moment));
+        });
+        if (!finite) buffer_ = before;
+        return finite;
+    }
+
+    void leap(int index, Real* moments) {
+        if constexpr (std::is_same_v<Real, double>) stretches_->leaps().leap(index, moments);
+    }
+
     // The moments number from + 1 .. to of the block that begins at time `first`.
     void fill(std::int64_t first, std::int64_t from, std::int64_t to) {
         const auto needed = static_cast<std::size_t>(to + 1) * size_;
@@ -88,11 +141,8 @@ private:
         }
     }
 
-    // Over the block_steps that begin at number k of the buffer: of the covariance or the mean,
-    // each in its own units.
-    double change(std::int64_t k) const {
-        const Real* before = buffer_.data() + k * size_;
-        const Real* now = before + block_steps * size_;
+    // Of the covariance or the mean, each in its own units.
+    double change_between(const Real* before, const Real* now) const {
         double result = 0.0;
         for (const auto& [from, count] :
              {std::pair{std::size_t{0}, n_ * n_}, std::pair{n_ * n_, n_}}) {
@@ -106,6 +156,7 @@ private:
     }
 
     PairParameters<Real>& parameters_;
+    PairStretches* stretches_;
     std::int64_t n_steps_, block_;
     std::size_t n_, size_;
     std::int64_t settled_;
@@ -127,7 +178,8 @@ public:
           scratch_(decomposition_kernels<Real>().scratch_size(sizes_.n, sizes_.b, sizes_.m)),
           order_(static_cast<std::size_t>(sizes_.b)),
           advance_(decomposition_kernels<Real>().advance(sizes_)),
-          converged_(unit_roundoff<Real>, std::max(sizes_.n, sizes_.b)) {
+          converged_(unit_roundoff<Real>, std::max(sizes_.n, sizes_.b)),
+          stretches_converged_(unit_roundoff<Real>, std::max(sizes_.n, sizes_.b), 8 * block_steps) {
         std::size_t size = 0;
         for (const std::size_t part : parts_) size += part;
         now_.assign(size, Real(0.0));
@@ -137,17 +189,20 @@ public:
 
     PairTerms<Real> advance(const PairStep<Real>& step, const Real* covariance, const Real* mean) {
         PairTerms<Real> terms{};
-        Real* gamma = now_.data();
-        Real* omega = gamma + parts_[0];
-        Real* lambda = omega + parts_[1];
-        Real* offset = lambda + parts_[2];
-        advance_(sizes_, step, {gamma, omega, decomposed_ ? lambda : nullptr, offset}, covariance,
-                 mean, scratch_.data(), order_.data(), terms);
+        advance_(sizes_, step, state(), covariance, mean, scratch_.data(), order_.data(), terms);
         return terms;
     }
 
-    // Whether further steps repeat the last one; to be asked once after each block of steps.
-    bool converged() {
+    PairState<Real> state() {
+        Real* gamma = now_.data();
+        Real* omega = gamma + parts_[0];
+        Real* lambda = omega + parts_[1];
+        return {gamma, omega, decomposed_ ? lambda : nullptr, lambda + parts_[2]};
+    }
+
+    // Whether further steps repeat the last one; to be asked once after each block of steps, or
+    // stretch.
+    bool converged(bool of_stretch) {
         double change = 0.0;
         std::size_t from = 0;
         for (const std::size_t part : parts_) {
@@ -160,7 +215,7 @@ public:
             from += part;
         }
         before_ = now_;
-        return converged_(change);
+        return (of_stretch ? stretches_converged_ : converged_)(change);
     }
 
 private:
@@ -170,7 +225,7 @@ private:
     std::vector<Real> now_, before_, scratch_;
     std::vector<int> order_;
     typename DecompositionKernels<Real>::Advance advance_;
-    ConvergenceTest converged_;
+    ConvergenceTest converged_, stretches_converged_;
 };
 
 // Over how many steps rounding errors of Gamma, Omega and Pi pile up. An error of Gamma goes on as
@@ -192,11 +247,28 @@ public:
         of_covariance_ = 1.0 + ahead * ahead * of_covariance_;
     }
 
+    // So many steps at once, whose growth is taken to be the same in each.
+    void pass(const PairMaps<double>& maps, int n_steps) {
+        const double back = growth(sizes_.b, maps.back_filter, back_);
+        const double ahead = growth(sizes_.n, maps.transition_t, ahead_);
+        of_gamma_ = sum_of_powers(back * ahead, n_steps) + back * ahead * of_gamma_;
+        of_omega_ = sum_of_powers(back * back, n_steps) + back * back * of_omega_;
+        of_covariance_ = sum_of_powers(ahead * ahead, n_steps) + ahead * ahead * of_covariance_;
+    }
+
     double length() const { return std::max({of_gamma_, of_omega_, of_covariance_}); }
 
 private:
+    // sum_j r^j for j < n_steps, r^n_steps being `power`.
+    static double sum_of_powers(double power, int n_steps) {
+        const double ratio = std::pow(power, 1.0 / n_steps);
+        const double by_difference = (1.0 - power) / (1.0 - ratio);
+        return std::abs(1.0 - ratio) > 1e-9 ? by_difference : n_steps;
+    }
+
     // vector -> matrix vector, normed; its growth.
-    static double growth(int size, const Real* matrix, std::vector<double>& vector) {
+    template <class Number>
+    static double growth(int size, const Number* matrix, std::vector<double>& vector) {
         std::vector<double> image(vector.size(), 0.0);
         double before = 0.0, after = 0.0;
         for (int i = 0; i < size; ++i) {
@@ -247,6 +319,23 @@ public:
         std::fill_n(out_.rank + first, count, static_cast<std::int32_t>(terms.rank));
     }
 
+    // A stretch that has written its own values, with memories of full rank.
+    void add(std::int64_t first, std::int64_t count, const StretchSums& sums, double memory_length,
+             int rank, double rank_threshold) {
+        total_ += Extended(0.5 * sums.production);
+        error_ += sums.magnitude * (4.0 + memory_length) + 8.0 * sums.sensitivity;
+        negative_ = std::min(negative_, sums.lowest);
+        const double clearance = clear_variance / rank_threshold;
+        loss_error_ = std::max(loss_error_, 1.0 / (clearance * clearance));
+        std::fill_n(out_.rank + first, count, static_cast<std::int32_t>(rank));
+    }
+
+    StretchArrays arrays(std::int64_t first) const {
+        return {out_.per_step == nullptr ? nullptr : out_.per_step + first,
+                out_.retrospective + first, out_.compression_loss + first,
+                out_.model_mismatch + first};
+    }
+
     DecompositionValue value() const {
         return {std::max(to_double(total_), 0.0), roundoff_ * error_, negative_, loss_error_};
     }
@@ -266,50 +355,132 @@ bool is_finite(const PairTerms<Real>& terms) {
            std::isfinite(to_double(terms.compression_loss));
 }
 
+// The run of both machines over all steps, the last first.
+template <class Real>
+class PairRun {
+public:
+    PairRun(const MachineSteps& forward, const MachineSteps& backward, std::int64_t n_steps,
+            bool shortcuts, const DecompositionArrays& out)
+        : sizes_{forward.n_states, backward.n_states, forward.n_outputs},
+          parameters_(forward, backward),
+          n_steps_(n_steps),
+          may_converge_(shortcuts && parameters_.constant()),
+          work_(4.0 * work_per_step<Real>(std::max(sizes_.n, sizes_.b), sizes_.m)),
+          reader_(parameters_, backward.initial_mean, out.retrospective != nullptr),
+          memory_(sizes_),
+          record_(out, unit_roundoff<Real>) {
+        const std::int64_t root = std::llround(std::sqrt(static_cast<double>(n_steps)));
+        // Whole blocks of steps, so that convergence is judged over equal spans.
+        std::int64_t block = (root + block_steps - 1) / block_steps * block_steps;
+        if constexpr (std::is_same_v<Real, double>) {
+            const bool without_means = all_zero(forward.initial_mean, sizes_.n) &&
+                                       all_zero(backward.initial_mean, sizes_.b);
+            stretches_.emplace(parameters_, without_means, out.retrospective != nullptr, n_steps,
+                               may_converge_);
+            if (!stretches_->exist()) stretches_.reset();
+        }
+        if (stretches_) block = std::int64_t{1} << stretches_->block_index();
+        moments_.emplace(parameters_, forward.initial_mean, n_steps, block, shortcuts,
+                         stretches_ ? &*stretches_ : nullptr);
+    }
+
+    DecompositionValue run(PollWatch& watch) {
+        std::int64_t left = n_steps_;
+        while (left > 0) {
+            if (repeats_ && left > moments_->settled()) {
+                const std::int64_t settled = moments_->settled();
+                record_.add(settled, left - settled, terms_, memory_.length(), full_rank());
+                left = settled;
+                continue;
+            }
+            const std::int64_t n_steps = advance_stretch(left);
+            if (n_steps == 0) advance(left - 1);
+            left -= n_steps > 0 ? n_steps : 1;
+            watch.done(done_);
+        }
+        const DecompositionValue result = record_.value();
+        if (!std::isfinite(result.total)) throw Overflow(n_steps_);
+        return result;
+    }
+
+private:
+    static bool all_zero(const double* values, int size) {
+        return std::all_of(values, values + size, [](double value) { return value == 0.0; });
+    }
+
+    // Observations fill the memory, if nothing in it is redundant.
+    int full_rank() const {
+        return static_cast<int>(std::min<std::int64_t>(sizes_.b, done_ * sizes_.m));
+    }
+
+    void advance(std::int64_t t) {
+        const Real* now = moments_->at(t);
+        const auto covariance_size = static_cast<std::ptrdiff_t>(sizes_.n) * sizes_.n;
+        terms_ = reader_.advance(parameters_.at(t), now, now + covariance_size);
+        interruption_point(work_);
+        if (!is_finite(terms_)) throw Overflow(done_ + 1);
+        memory_.pass(parameters_.at(t));
+        record_.add(t, 1, terms_, memory_.length(), full_rank());
+        ++done_;
+        if (done_ % block_steps == 0 && may_converge_ && !converged_) {
+            converged_ = reader_.converged(false);
+        }
+        repeats_ = converged_;
+    }
+
+    // The last steps of those that are left, side by side; returns how many, 0 where they have to
+    // go one by one.
+    std::int64_t advance_stretch(std::int64_t left) {
+        if constexpr (std::is_same_v<Real, double>) {
+            if (!stretches_ || (converged_ && left > moments_->settled())) return 0;
+            if (!stretches_->next(done_, left)) return 0;
+            const std::int64_t n_steps = stretches_->n_steps();
+            const std::int64_t first = left - n_steps;
+            StretchSums sums{};
+            interruption_point(static_cast<double>(n_steps) * work_);
+            if (!stretches_->advance(parameters_.at(first), reader_.state(),
+                                     moments_->leaped(first).data(), record_.arrays(first), done_,
+                                     sums)) {
+                return 0;
+            }
+            const PairMaps<double> maps = stretches_->leaps().maps(stretches_->index());
+            for (int i = 0; i < stretches_->n_segments(); ++i) {
+                memory_.pass(maps, 1 << stretches_->index());
+            }
+            record_.add(first, n_steps, sums, memory_.length(), sizes_.b,
+                        rank_threshold<double>(sizes_.b));
+            done_ += n_steps;
+            if (may_converge_ && !converged_) converged_ = reader_.converged(true);
+            repeats_ = false;
+            return n_steps;
+        } else {
+            static_cast<void>(left);
+            return 0;
+        }
+    }
+
+    PairSizes sizes_;
+    PairParameters<Real> parameters_;
+    std::int64_t n_steps_;
+    bool may_converge_;
+    double work_;
+    std::optional<PairStretches> stretches_;
+    std::optional<ForwardMoments<Real>> moments_;
+    BackwardReader<Real> reader_;
+    ErrorMemory<Real> memory_;
+    Record record_;
+    std::int64_t done_ = 0;
+    PairTerms<Real> terms_{};  // of the last step that went alone
+    bool converged_ = false;
+    bool repeats_ = false;  // further steps repeat those terms, where Pi has settled
+};
+
 template <class Real>
 DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward,
                        std::int64_t n_steps, bool shortcuts, const Poll& poll,
                        const DecompositionArrays& out) {
     PollWatch watch(poll);
-    PairParameters<Real> parameters(forward, backward);
-    const std::int64_t root = std::llround(std::sqrt(static_cast<double>(n_steps)));
-    // Whole blocks of steps, so that convergence is judged over equal spans.
-    const std::int64_t block = (root + block_steps - 1) / block_steps * block_steps;
-    ForwardMoments<Real> moments(parameters, forward.initial_mean, n_steps, block, shortcuts);
-    BackwardReader<Real> reader(parameters, backward.initial_mean, out.retrospective != nullptr);
-    ErrorMemory<Real> memory(parameters.sizes());
-    Record record(out, unit_roundoff<Real>);
-    const bool may_converge = shortcuts && parameters.constant();
-    const double work =
-        4.0 * work_per_step<Real>(std::max(forward.n_states, backward.n_states), forward.n_outputs);
-    // Observations fill the memory, if nothing in it is redundant.
-    const auto full_rank = [&](std::int64_t n_read) {
-        return static_cast<int>(
-            std::min<std::int64_t>(backward.n_states, n_read * backward.n_outputs));
-    };
-    bool converged = false;
-    std::int64_t done = 0;
-    PairTerms<Real> terms{};
-    const auto covariance_size = static_cast<std::ptrdiff_t>(forward.n_states) * forward.n_states;
-    for (std::int64_t t = n_steps - 1; t >= 0; --t) {
-        if (converged && t >= moments.settled()) {
-            const std::int64_t first = moments.settled();
-            record.add(first, t + 1 - first, terms, memory.length(), full_rank(done));
-            t = first;
-            continue;
-        }
-        const Real* now = moments.at(t);
-        terms = reader.advance(parameters.at(t), now, now + covariance_size);
-        interruption_point(work);
-        if (!is_finite(terms)) throw Overflow(done + 1);
-        memory.pass(parameters.at(t));
-        record.add(t, 1, terms, memory.length(), full_rank(done));
-        watch.done(++done);
-        if (done % block_steps == 0 && may_converge && !converged) converged = reader.converged();
-    }
-    const DecompositionValue result = record.value();
-    if (!std::isfinite(result.total)) throw Overflow(n_steps);
-    return result;
+    return PairRun<Real>(forward, backward, n_steps, shortcuts, out).run(watch);
 }
 
 }  // namespace

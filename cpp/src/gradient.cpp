@@ -5,12 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "checkpoints.hpp"
 #include "entroprod/matrix.hpp"
 #include "geometric_sum.hpp"
+#include "gradient_leap.hpp"
 #include "recursion.hpp"
 #include "totals.hpp"
 
@@ -21,6 +24,8 @@ using Dynamic = Extent<0>;
 
 // More steps than any stable recursion needs to settle.
 constexpr std::int64_t forever = std::int64_t{1} << 60;
+// From so many steps on the way back is worth the making of maps of many steps at once.
+constexpr std::int64_t worth_leaps = 2048;
 
 template <class Real>
 const GradientKernels<Real>& gradient_kernels();
@@ -31,6 +36,12 @@ const GradientKernels<double>& gradient_kernels() {
 template <>
 const GradientKernels<Extended>& gradient_kernels() {
     return kernels().gradient_extended;
+}
+
+template <class Real>
+bool all_finite(const std::vector<Real>& values) {
+    return std::all_of(values.begin(), values.end(),
+                       [](const Real& value) { return std::isfinite(to_double(value)); });
 }
 
 // The whitened machine's parameters have these gradients.
@@ -80,8 +91,66 @@ public:
                                  scratch_.data());
     }
 
+    // Lets long passes go by segments, several side by side, where there is a kernel for it.
+    void use_segments() {
+        if constexpr (std::is_same_v<Real, double>) {
+            segments_ = gradient_kernels<Real>().segments(n_, m_);
+            if (segments_.reverse_segments != nullptr) leap_.emplace(machine_, most_index);
+        }
+    }
+
     // n_steps from the state before them, which are run again.
     void pass(const Real* state, std::int64_t n_steps) {
+        if (!leap_) return pass_singly(state, n_steps);
+        const int width = gradient_kernels<Real>().n_segments;
+        int index = most_index;
+        while (index >= least_index && (std::int64_t{width} << index) > n_steps) --index;
+        const auto n_segments = static_cast<int>((n_steps >> index) / width * width);
+        if (index < least_index || !pass_segments(state, index, n_segments, n_steps)) {
+            pass_singly(state, n_steps);
+        }
+    }
+
+    WhitenedGradient<Real> result() const;
+
+private:
+    // Interruption points come after no more work than that.
+    static constexpr double most_work = 1e7;
+    static constexpr double largest_piece = 4096.0;
+    // A round of doubling has about as many products as so many steps.
+    static constexpr int steps_per_round = 6;
+    // Segments have 2^index steps.
+    static constexpr int least_index = 4, most_index = 6;
+
+    // The first steps by n_segments segments, the rest as it comes; false, with nothing done, where
+    // a leap goes beyond the range of double.
+    bool pass_segments(const Real* state, int index, int n_segments, std::int64_t n_steps) {
+        if constexpr (std::is_same_v<Real, double>) {
+            const std::vector<Real> adjoint_before(adjoint_), sums_before(sums_);
+            const GradientMaps<Real> maps = leap_->maps(index);
+            const std::int64_t side_by_side = std::int64_t{n_segments} << index;
+            std::vector<Real> states((static_cast<std::size_t>(n_segments) + 1) * adjoint_.size());
+            std::copy_n(state, adjoint_.size(), states.begin());
+            segments_.leap_states(maps, n_segments, states.data());
+            const bool finite = all_finite(states);
+            if (finite && side_by_side < n_steps) {
+                pass(states.data() + n_segments * adjoint_.size(), n_steps - side_by_side);
+            }
+            // The rest may have given up the leaps.
+            if (finite && leap_) {
+                segments_.reverse_segments(view(), maps, 1 << index, n_segments, states.data(),
+                                           adjoint_.data(), sums_.data());
+                interruption_point(3.0 * static_cast<double>(side_by_side) * work_of_step());
+                if (all_finite(adjoint_) && all_finite(sums_)) return true;
+            }
+            adjoint_ = adjoint_before;
+            sums_ = sums_before;
+            leap_.reset();
+        }
+        return false;
+    }
+
+    void pass_singly(const Real* state, std::int64_t n_steps) {
         const std::size_t record = record_size(n_, m_);
         const auto steps = static_cast<std::size_t>(n_steps);
         if (tape_.size() < steps * record) tape_.resize(steps * record);
@@ -102,15 +171,6 @@ public:
         }
     }
 
-    WhitenedGradient<Real> result() const;
-
-private:
-    // Interruption points come after no more work than that.
-    static constexpr double most_work = 1e7;
-    static constexpr double largest_piece = 4096.0;
-    // A round of doubling has about as many products as so many steps.
-    static constexpr int steps_per_round = 6;
-
     void double_steps(std::int64_t n_steps) {
         kernels_.double_steps(view(), tape_.data(), n_steps, unit_roundoff<Real>, adjoint_.data(),
                               adjoint_sums_.data(), scratch_.data(),
@@ -128,6 +188,8 @@ private:
     typename GradientKernels<Real>::OfSize kernels_;
     std::vector<Real> emission_over_filter_t_, transition_and_input_t_;
     std::vector<Real> adjoint_, adjoint_sums_, sums_, scratch_, tape_;
+    GradientSegments<Real> segments_{};
+    std::optional<GradientLeap> leap_;
 };
 
 // The sums hold each parameter where it stands for itself; here what stands for products of
@@ -248,6 +310,7 @@ bool run_gradient(const LinearGaussian& machine, std::int64_t n_steps, bool shor
     if (total.rounding_error > needed * total.value) return false;
     checkpoints.finish(recursion.n_done());
     Adjoint<Real> adjoint(view);
+    if (recursion.n_done() >= worth_leaps) adjoint.use_segments();
     if (n_steps > recursion.n_done()) {
         adjoint.pass_equal(recursion.numbers(), n_steps - recursion.n_done());
     }

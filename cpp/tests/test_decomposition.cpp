@@ -110,6 +110,62 @@ TEST(shortcuts_change_nothing) {
     }
 }
 
+// Every value, and the ranks, with no step skipped.
+void check_double_agrees(const LinearGaussian& forward, const LinearGaussian& backward, int n_steps,
+                         double tolerance) {
+    const Result rough = decompose(forward.steps(), backward.steps(), n_steps, false, false);
+    const Result fine = decompose(forward.steps(), backward.steps(), n_steps, true, false);
+    CHECK(std::abs(rough.value.total - fine.value.total) <= rough.value.rounding_error);
+    CHECK(rough.value.lowest >= -tolerance);
+    for (std::size_t t = 0; t < static_cast<std::size_t>(n_steps); ++t) {
+        CHECK_CLOSE(rough.per_step[t], fine.per_step[t], tolerance, tolerance);
+        CHECK_CLOSE(rough.retrospective[t], fine.retrospective[t], tolerance, tolerance);
+        CHECK_CLOSE(rough.loss[t], fine.loss[t], tolerance, tolerance);
+        CHECK_CLOSE(rough.mismatch[t], fine.mismatch[t], tolerance, tolerance);
+        CHECK(rough.rank[t] == fine.rank[t]);
+    }
+}
+
+TEST(segments_side_by_side_agree_with_extended) {
+    for (int n = 1; n <= 4; ++n) {
+        for (int m = 1; m <= 4; ++m) {
+            const auto one = machines::with_root(0.97, n, m, 5 * n + m).machine();
+            const auto other = machines::random(n, m, 7 * n + m).machine();
+            check_double_agrees(one, one, 600, relative);
+            check_double_agrees(one, other, 333, relative);
+        }
+    }
+}
+
+TEST(long_memories_over_many_stretches) {
+    // Over a memory of some thousand steps rounding piles up to a few digits.
+    const auto machine = machines::with_root(0.999, 2, 2, 3).machine();
+    check_double_agrees(machine, machine, 5000, 1e-11);
+}
+
+TEST(memories_in_doubt_go_step_by_step) {
+    // The last state repeats the first one.
+    auto p = machines::random(3, 2, 4);
+    for (int j = 0; j < 3; ++j) p.f[6 + j] = p.f[j];
+    for (int j = 0; j < 2; ++j) p.g[4 + j] = p.g[j];
+    const auto machine = p.machine();
+    check_double_agrees(machine, machine, 600, relative);
+    CHECK(decompose(machine.steps(), machine.steps(), 600, false, false).rank[100] == 2);
+}
+
+TEST(states_whose_leaps_overflow) {
+    // The second state is neither driven nor seen, but its powers leave the range of double.
+    const machines::Matrices apart{2,
+                                   2,
+                                   {0.5, 0.0, 0.0, 1e30},
+                                   {0.3, 0.2, 0.0, 0.0},
+                                   {0.4, 0.0, -0.1, 0.0},
+                                   {},
+                                   {1.0, 0.0, 0.0, 1.0}};
+    const auto machine = apart.machine();
+    check_double_agrees(machine, machine, 600, relative);
+}
+
 TEST(overflow_and_singular_noise_are_told) {
     const auto growing = machines::with_root(3.0, 2, 2, 3).machine();
     CHECK_THROWS(entroprod::Overflow,

@@ -19,6 +19,8 @@ using machines::Values;
 constexpr double no_limit = 1e12;
 // Of the largest derivative. Differences in double-double leave their error of order step^2.
 constexpr double rounding = 1e-11;
+// Where no step is skipped, the roundings of all of them add up.
+constexpr double rounding_of_many = 1e-10;
 constexpr double by_differences = 1e-8;
 constexpr double step = 0x1p-16;
 
@@ -122,9 +124,13 @@ TEST(gradient_in_every_size_and_precision) {
         for (int m = 1; m <= 5; ++m) {
             const auto matrices = machines::random(n, m, 7 * n + m);
             for (const int n_steps : {1, 40, 5000}) {
-                check_close(of_total(matrices, n_steps, {.precision = Precision::double_precision}),
-                            of_total(matrices, n_steps, {.precision = Precision::extended}),
-                            rounding);
+                const auto wanted = of_total(matrices, n_steps, {.precision = Precision::extended});
+                for (const bool shortcuts : {true, false}) {
+                    check_close(of_total(matrices, n_steps,
+                                         {.precision = Precision::double_precision,
+                                          .shortcuts = shortcuts}),
+                                wanted, shortcuts ? rounding : rounding_of_many);
+                }
             }
         }
     }
@@ -138,6 +144,21 @@ TEST(gradient_shortcuts_change_nothing) {
                         of_total(matrices, n_steps, {.shortcuts = false}), rounding);
         }
     }
+}
+
+TEST(gradient_where_leaps_overflow) {
+    // The second state is neither driven nor seen, but its powers leave the range of double.
+    const Matrices apart{2,
+                         2,
+                         {0.5, 0.0, 0.0, 1e30},
+                         {0.3, 0.2, 0.0, 0.0},
+                         {0.4, 0.0, -0.1, 0.0},
+                         {},
+                         {1.0, 0.0, 0.0, 1.0}};
+    const auto got = of_total(apart, 5000, {.shortcuts = false});
+    const auto wanted =
+        of_total(apart, 5000, {.precision = Precision::extended, .shortcuts = false});
+    check_close(got, wanted, rounding);
 }
 
 TEST(gradient_total_is_the_total) {

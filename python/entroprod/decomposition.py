@@ -95,9 +95,9 @@ class Pair:
         )
 
     def _require_memory(self, n_steps: int, precision: str, per_step: int, what: str) -> None:
-        # The working memory holds moments of h at about 2 sqrt(T) + 32 times.
+        # The working memory holds moments of h at about 3 sqrt(T) + 300 times.
         n = self.forward.n_states
-        working = (2 * int(n_steps**0.5 + 1) + 32) * n * (n + 1)
+        working = (3 * int(n_steps**0.5 + 1) + 300) * n * (n + 1)
         real_size = 16 if precision == "extended" else 8
         require_memory(
             per_step * n_steps + real_size * working, "n_steps", f"{what} of {n_steps} steps"

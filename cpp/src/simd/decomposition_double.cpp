@@ -28,7 +28,7 @@ DecompositionKernels<double>::Advance pick_pair(const PairSizes& sizes) {
 }  // namespace
 
 DecompositionKernels<double> decomposition_double() {
-    return {pick_pair, pick_forward, pair_scratch_size};
+    return {pick_pair, pick_forward, pair_scratch_size, stretch_segments(), decomposition_stretch};
 }
 
 }  // namespace ENTROPROD_ISA

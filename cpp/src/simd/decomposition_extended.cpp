@@ -14,10 +14,12 @@ DecompositionKernels<Extended>::Forward pick_forward(const PairSizes&) {
     return advance_forward<Extended, 0, 0>;
 }
 
+DecompositionKernels<Extended>::AdvanceStretch no_stretch(const PairSizes&) { return nullptr; }
+
 }  // namespace
 
 DecompositionKernels<Extended> decomposition_extended() {
-    return {pick_pair, pick_forward, pair_scratch_size};
+    return {pick_pair, pick_forward, pair_scratch_size, 1, no_stretch};
 }
 
 }  // namespace ENTROPROD_ISA

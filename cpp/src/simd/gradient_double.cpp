@@ -16,7 +16,9 @@ struct OfSize {
 
 }  // namespace
 
-GradientKernels<double> gradient_double() { return {pick<OfSize>}; }
+GradientKernels<double> gradient_double() {
+    return {pick<OfSize>, gradient_segments, stretch_segments()};
+}
 
 }  // namespace ENTROPROD_ISA
 }  // namespace entroprod

@@ -12,9 +12,11 @@ GradientKernels<Extended>::OfSize pick(int, int) {
             add_equal_steps<Extended, 0, 0>, double_steps<Extended, 0, 0>};
 }
 
+GradientSegments<Extended> no_segments(int, int) { return {nullptr, nullptr}; }
+
 }  // namespace
 
-GradientKernels<Extended> gradient_extended() { return {pick}; }
+GradientKernels<Extended> gradient_extended() { return {pick, no_segments, 1}; }
 
 }  // namespace ENTROPROD_ISA
 }  // namespace entroprod

@@ -10,7 +10,8 @@ Kernels kernels_baseline();
 Kernels kernels_avx2();
 namespace avx512 {
 TrajectoryKernels trajectory();
-}
+DecompositionKernels<double>::AdvanceStretch decomposition_stretch(const PairSizes& sizes);
+}  // namespace avx512
 #endif
 
 namespace {
@@ -25,6 +26,9 @@ Kernels best_up_to([[maybe_unused]] std::string_view allowed) {
     if (allowed == "avx2" || !avx512) return result;
     result.instruction_set = "avx512";
     result.trajectory = avx512::trajectory();
+    constexpr int avx512_lanes = 8;
+    result.decomposition.n_segments = avx512_lanes;
+    result.decomposition.advance_stretch = avx512::decomposition_stretch;
     return result;
 #else
     return kernels_baseline();

@@ -130,7 +130,39 @@ constexpr std::size_t doubling_size(std::size_t n, std::size_t m) {
     return adjoint_scratch_size(n, m) + 2 * equal_steps_size(n) + 5 * n * n;
 }
 
+// How L steps change a state and an adjoint, (n, n) each; as in gradient_leap.hpp.
+template <class Real>
+struct GradientMaps {
+    const Real* filter;        // F^L
+    const Real* filter_t;      // (F^L)^T
+    const Real* transition;    // A^L
+    const Real* transition_t;  // (A^L)^T
+    const Real* gram;          // sum_j (F^j)^T C^T C F^j  for j < L
+    const Real* noise;         // sum_j A^j G G^T (A^j)^T  for j < L
+    const Real* z;             // Z
+    const Real* v;             // V
+    const Real* gamma;         // Gamma, Omega, E after L steps from 0
+    const Real* omega;
+    const Real* dual;
+    const Real* adjoint;  // D before L steps from Gamma = 0, with D = Lambda = P = 0 after them
+};
+
 // A state is one block of its parts Gamma, Omega, E; an adjoint one of D, Lambda, P.
+//
+// Several segments of steps side by side; both may be nullptr: there is no such kernel.
+template <class Real>
+struct GradientSegments {
+    // states (n_segments + 1, 3, n, n): fills in all but the first, a segment's steps apart.
+    using LeapStates = void (*)(const GradientMaps<Real>& maps, int n_segments, Real* states);
+    // As ReverseSteps below, for so many segments of segment_steps each, from the states at their
+    // starts. n_segments is a multiple of GradientKernels::n_segments.
+    using ReverseSegments = void (*)(const AdjointMachine<Real>& machine,
+                                     const GradientMaps<Real>& maps, int segment_steps,
+                                     int n_segments, const Real* states, Real* adjoint, Real* sums);
+    LeapStates leap_states;
+    ReverseSegments reverse_segments;
+};
+
 template <class Real>
 struct GradientKernels {
     // n_steps of the recursions; tape: n_steps records of record_size(n, m) numbers.
@@ -156,6 +188,8 @@ struct GradientKernels {
         DoubleSteps double_steps;
     };
     OfSize (*of_size)(int n, int m);
+    GradientSegments<Real> (*segments)(int n, int m);
+    int n_segments;  // side by side, a power of 2
 };
 
 // One path in each lane. Blocks of steps are (n_steps, m, lanes), a memory is (n, lanes).
@@ -266,6 +300,42 @@ struct PairSizes {
     int n, b, m;
 };
 
+// What L steps of a constant pair do: h -> A^L h + p, and a reader that knows nothing behind them
+// has g = gamma h + r after them, h being the memory before them; p and r are noise.
+template <class Real>
+struct PairMaps {
+    const Real* transition;     // A^L        (n, n)
+    const Real* transition_t;   // (A^L)^T    (n, n)
+    const Real* filter;         // F^L        (n, n)
+    const Real* filter_t;       // (F^L)^T    (n, n)
+    const Real* back_filter;    // (F^b)^L    (b, b)
+    const Real* back_filter_t;  //            (b, b)
+    const Real* covariance;     // Cov(p)     (n, n)
+    const Real* cross;          // Cov(r, p)  (b, n)
+    const Real* omega;          // Cov(r)     (b, b)
+    const Real* gamma;          //            (b, n)
+    const Real* lambda;         // sum_j (F^j)^T (D^-1 C)^T D^-1 C F^j  for j < L  (n, n)
+};
+
+// Where a stretch of steps writes its terms, in nats, by forward time; per_step may be nullptr.
+struct StretchArrays {
+    double* per_step;
+    double* retrospective;
+    double* compression_loss;
+    double* model_mismatch;
+};
+
+// Sums over a stretch, as in PairTerms, and the lowest of all values before those below 0 were
+// raised to it.
+struct StretchSums {
+    double production, magnitude, sensitivity, lowest;
+};
+
+// A stretch goes ahead if the determinants of all memories are at least this part of the products
+// of their variances. No direction has less of its variance left by others then, so that there is
+// no doubt about ranks, and no need to look for an order of pivots.
+inline constexpr double clear_variance = 0x1p-26;
+
 template <class Real>
 struct DecompositionKernels {
     // One step backwards in time; covariance (n, n) and mean (n,) are those of h at this time.
@@ -277,9 +347,18 @@ struct DecompositionKernels {
     using Forward = void (*)(const PairSizes& sizes, const PairStep<Real>& step,
                              const Real* covariance, const Real* mean, Real* next_covariance,
                              Real* next_mean, Real* scratch);
+    // n_segments times segment_steps steps of a constant pair without means at once; covariance is
+    // that of h at the first of these times. False where some memory isn't clear or something has
+    // left the range of double; then the state stays as it was.
+    using AdvanceStretch = bool (*)(const PairStep<Real>& step, const PairMaps<Real>& maps,
+                                    int segment_steps, const PairState<Real>& state,
+                                    const Real* covariance, const StretchArrays& out,
+                                    StretchSums& sums);
     Advance (*advance)(const PairSizes& sizes);  // the variants for these sizes
     Forward (*forward)(const PairSizes& sizes);
     std::size_t (*scratch_size)(int n, int b, int m);
+    int n_segments;                                             // a power of 2
+    AdvanceStretch (*advance_stretch)(const PairSizes& sizes);  // may return nullptr: there is none
 };
 
 struct Kernels {

@@ -97,10 +97,22 @@ struct Lanes {
         values += other.values;
         return *this;
     }
+    ENTROPROD_INLINE Lanes& operator-=(Lanes other) {
+        values -= other.values;
+        return *this;
+    }
 };
 ENTROPROD_INLINE Lanes operator+(Lanes a, Lanes b) { return Lanes(a.values + b.values); }
 ENTROPROD_INLINE Lanes operator-(Lanes a, Lanes b) { return Lanes(a.values - b.values); }
 ENTROPROD_INLINE Lanes operator*(Lanes a, Lanes b) { return Lanes(a.values * b.values); }
+ENTROPROD_INLINE Lanes operator/(Lanes a, Lanes b) { return Lanes(a.values / b.values); }
+ENTROPROD_INLINE Lanes operator-(Lanes a) { return Lanes(-a.values); }
+ENTROPROD_INLINE Lanes lower(Lanes a, Lanes b) {
+    return Lanes(a.values < b.values ? a.values : b.values);
+}
+ENTROPROD_INLINE Lanes higher(Lanes a, Lanes b) {
+    return Lanes(a.values > b.values ? a.values : b.values);
+}
 
 ENTROPROD_INLINE Pack load(const double* from) {
     Pack result;
@@ -151,22 +163,25 @@ ENTROPROD_INLINE Pack add_multiple(const Pack& a, const Pack& b, double factor) 
 inline constexpr __mmask8 every_lane = 0xFF;
 #endif
 
-ENTROPROD_INLINE Pack square_root(Pack a) {
-    for (auto& part : a.part) {
+ENTROPROD_INLINE DoubleRegister square_root(DoubleRegister a) {
 #if defined(__AVX512F__)
-        part = _mm512_maskz_sqrt_pd(every_lane, part);
+    return _mm512_maskz_sqrt_pd(every_lane, a);
 #elif defined(__AVX2__)
-        part = _mm256_sqrt_pd(part);
+    return _mm256_sqrt_pd(a);
 #elif defined(__SSE2__)
-        part = _mm_sqrt_pd(part);
+    return _mm_sqrt_pd(a);
 #elif defined(__aarch64__)
-        part = vsqrtq_f64(part);
+    return vsqrtq_f64(a);
 #else
-        for (int i = 0; i < register_lanes; ++i) part[i] = __builtin_sqrt(part[i]);
+    for (int i = 0; i < register_lanes; ++i) a[i] = __builtin_sqrt(a[i]);
+    return a;
 #endif
-    }
+}
+ENTROPROD_INLINE Pack square_root(Pack a) {
+    for (auto& part : a.part) part = square_root(part);
     return a;
 }
+ENTROPROD_INLINE Lanes square_root(Lanes a) { return Lanes(square_root(a.values)); }
 
 // Products of the low 32 bits of each lane with a 32-bit number; high bits are ignored.
 ENTROPROD_INLINE BitPack multiply_low(BitPack a, std::uint32_t b) {

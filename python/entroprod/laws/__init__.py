@@ -1,7 +1,8 @@
 """The laws that entropy production obeys, each as an object that can be tested on a machine.
 
-``LAWS`` lists them in the order of the report that ``entroprod.verify`` gives;
-``entroprod.testing`` turns the same objects into assertions.
+``LAWS`` lists those of linear-Gaussian machines in the order of the report that
+``entroprod.verify`` gives, ``MACHINE_LAWS`` those of any machine; ``entroprod.testing`` turns the
+same objects into assertions.
 """
 
 from __future__ import annotations
@@ -13,14 +14,29 @@ from entroprod.laws.decomposition_laws import (
     refined_second_law,
     retrospective_is_dense,
 )
+from entroprod.laws.fluctuation_laws import (
+    enumerated_block_fluctuation,
+    enumerated_fluctuation,
+    reversed_pairs_balance,
+    sampled_block_fluctuation,
+    sampled_fluctuation,
+    second_law,
+)
 from entroprod.laws.invariance_laws import output_basis, state_basis
 from entroprod.laws.law import Law, LawResult, Measurement, NotApplicable
+from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.machine_laws import round_trips
+from entroprod.laws.memory_laws import memory_is_determined, memory_is_sufficient
 from entroprod.laws.monte_carlo_laws import (
     fluctuation_theorem,
     mean_of_sigma,
     partial_fluctuation,
     variance_of_sigma,
+)
+from entroprod.laws.normalisation_laws import (
+    next_symbols_add_up_to_one,
+    next_values_integrate_to_one,
+    sequences_add_up_to_one,
 )
 from entroprod.laws.production_laws import (
     curve_is_totals,
@@ -42,6 +58,25 @@ from entroprod.laws.reversal_laws import (
     rows_of_reversal,
     trace_of_reversal,
 )
+from entroprod.laws.sampling_laws import (
+    sampled_densities,
+    sampled_frequencies,
+    sampled_log_prob,
+    sampled_steps,
+    samples_are_possible,
+    samples_are_sequences,
+    sampling_is_reproducible,
+)
+from entroprod.laws.scoring_laws import (
+    batch_invariance,
+    causality,
+    determinism,
+    log_prob_is_a_number,
+    padding_invariance,
+    probabilities_at_most_one,
+    reversing_twice,
+    truncation,
+)
 from entroprod.laws.sigma_laws import (
     generating_function_is_dense,
     sigma_follows_its_law,
@@ -54,7 +89,7 @@ from entroprod.laws.trajectory_laws import (
     threads_do_not_matter,
 )
 
-LAWS: tuple[Law, ...] = (
+LAWS: tuple[Law[Case], ...] = (
     involution,
     trace_of_reversal,
     paired_singular_values,
@@ -89,4 +124,42 @@ LAWS: tuple[Law, ...] = (
     round_trips,
 )
 
-__all__ = ["LAWS", "Case", "Law", "LawResult", "Measurement", "NotApplicable"]
+MACHINE_LAWS: tuple[Law[MachineCase], ...] = (
+    log_prob_is_a_number,
+    probabilities_at_most_one,
+    sequences_add_up_to_one,
+    next_symbols_add_up_to_one,
+    next_values_integrate_to_one,
+    causality,
+    truncation,
+    batch_invariance,
+    padding_invariance,
+    determinism,
+    samples_are_sequences,
+    samples_are_possible,
+    sampling_is_reproducible,
+    sampled_log_prob,
+    sampled_frequencies,
+    sampled_steps,
+    sampled_densities,
+    reversing_twice,
+    second_law,
+    enumerated_fluctuation,
+    enumerated_block_fluctuation,
+    sampled_fluctuation,
+    sampled_block_fluctuation,
+    reversed_pairs_balance,
+    memory_is_determined,
+    memory_is_sufficient,
+)
+
+__all__ = [
+    "LAWS",
+    "MACHINE_LAWS",
+    "Case",
+    "Law",
+    "LawResult",
+    "MachineCase",
+    "Measurement",
+    "NotApplicable",
+]

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from entroprod.errors import NumericalError
 
-if TYPE_CHECKING:
-    from entroprod.laws.case import Case
+# What a law is tested on: a Case or a MachineCase.
+CaseT = TypeVar("CaseT")
 
 # A law whose tolerance exceeds this part of the quantity itself says nothing: it is reported as
 # skipped, with the reason, rather than as passed.
 DECISIVE = 1e-2
 # Entropy productions below a nat are compared with a nat: no single sequence could show them.
 ONE_NAT = 1.0
+# Sums of probabilities, and differences of log-probabilities, are compared with 1: a tolerance
+# beyond this part of it decides nothing.
+DECISIVE_FOR_MACHINES = 0.3
 
 
 class NotApplicable(Exception):
@@ -39,12 +42,53 @@ class Measurement:
         Natural size of the quantity, never infinite: what the tolerance is judged by.
     decisive : float
         The part of ``scale`` that the tolerance must not exceed for the law to say anything.
+    detail : str
+        What was tested, and where the law is furthest from holding.
+    because : str
+        What of this machine the tolerance comes from.
     """
 
     residual: float
     tolerance: float
     scale: float
     decisive: float = DECISIVE
+    detail: str = ""
+    because: str = ""
+
+
+class Worst:
+    """The residual that exceeds its tolerance most, or comes nearest to it, of several."""
+
+    def __init__(self) -> None:
+        self.residual = 0.0
+        self.tolerance = 0.0
+        self.where = ""
+        self.n_seen = 0
+
+    def see(self, residual: float, tolerance: float, where: str) -> None:
+        """Take one more into account; NaN is the worst of all."""
+        self.n_seen += 1
+        if math.isnan(self.residual):
+            return
+        if math.isnan(residual):
+            self.residual, self.tolerance, self.where = residual, tolerance, where
+            return
+        first_off = self.residual == 0.0 and residual > 0.0  # whatever the tolerances are
+        if self.n_seen == 1 or first_off or residual * self.tolerance > self.residual * tolerance:
+            self.residual, self.tolerance, self.where = residual, tolerance, where
+
+    def measurement(self, what: str, because: str = "") -> Measurement:
+        """What a law of quantities around 1 makes of it."""
+        if not self.n_seen:
+            raise NotApplicable("nothing that it could be tested on is possible")
+        return Measurement(
+            self.residual,
+            self.tolerance,
+            1.0 + self.residual,  # the size of what should be 1, or of what should be 0, in nats
+            DECISIVE_FOR_MACHINES,
+            what if self.residual == 0.0 else f"{what}; {self.where}",
+            because,
+        )
 
 
 @dataclass(frozen=True)
@@ -63,6 +107,8 @@ class LawResult:
         Why this tolerance; for a skipped law, why it was skipped.
     passed : bool or None
         None when the law was skipped.
+    detail : str
+        What was tested, and where the law is furthest from holding, if the law tells.
 
     Examples
     --------
@@ -77,6 +123,7 @@ class LawResult:
     tolerance: float
     reason: str
     passed: bool | None
+    detail: str = ""
 
     @property
     def skipped(self) -> bool:
@@ -92,15 +139,15 @@ class LawResult:
 
 
 @dataclass(frozen=True)
-class Law:
+class Law(Generic[CaseT]):
     """A law by name: its statement, why its tolerance is what it is, and how it is measured."""
 
     name: str
     statement: str
     why: str
-    measure: Callable[[Case], Measurement]
+    measure: Callable[[CaseT], Measurement]
 
-    def __call__(self, case: Case) -> LawResult:
+    def __call__(self, case: CaseT) -> LawResult:
         """Test the law on one case; a law that does not apply is skipped, with the reason."""
         try:
             # Unstable machines reach the end of the doubles: what overflows is undecidable.
@@ -125,18 +172,19 @@ class Law:
             statement=self.statement,
             residual=found.residual,
             tolerance=found.tolerance,
-            reason=self.why,
+            reason=f"{self.why} ({found.because})" if found.because else self.why,
             passed=bool(found.residual <= found.tolerance),
+            detail=found.detail,
         )
 
     def _skip(self, reason: str) -> LawResult:
         return LawResult(self.name, self.statement, math.nan, math.nan, reason, None)
 
 
-def law(statement: str, why: str) -> Callable[[Callable[[Case], Measurement]], Law]:
+def law(statement: str, why: str) -> Callable[[Callable[[CaseT], Measurement]], Law[CaseT]]:
     """Turn a function that measures a case into a ``Law`` named after the function."""
 
-    def named(measure: Callable[[Case], Measurement]) -> Law:
+    def named(measure: Callable[[CaseT], Measurement]) -> Law[CaseT]:
         return Law(measure.__name__, statement, why, measure)
 
     return named

@@ -6,7 +6,10 @@ use for them, the same errors and the same result; its docstring states the law.
 
 from __future__ import annotations
 
-from entroprod.laws import LAWS, Case, LawResult
+from typing import Any
+
+from entroprod.laws import LAWS, MACHINE_LAWS, Case, LawResult
+from entroprod.laws.machine_case import make_case
 from entroprod.linear_gaussian import LinearGaussian
 
 # Enough for the structure of a sequence to show, few enough for hundreds of random machines.
@@ -14,12 +17,13 @@ N_STEPS = 12
 N_PATHS = 4000
 SEED = 0
 
-_BY_NAME = {law.name: law for law in LAWS}
+_GAUSSIAN = {law.name: law for law in LAWS}
+_MACHINE = {law.name: law for law in MACHINE_LAWS}
 
 
 def check_law(
     name: str,
-    machine: LinearGaussian,
+    machine: Any,
     *,
     n_steps: int = N_STEPS,
     n_paths: int = N_PATHS,
@@ -31,8 +35,8 @@ def check_law(
     ----------
     name : str
         Of the law.
-    machine : LinearGaussian
-        n states, m outputs, of any kind.
+    machine : LinearGaussian or Machine
+        A linear-Gaussian machine obeys the laws of both lists, any other those of any machine.
     n_steps : int
         T >= 1, length of the sequences.
     n_paths : int
@@ -52,6 +56,8 @@ def check_law(
         Where the law is broken, with residual, tolerance and the reason for it, in the law's unit.
     KeyError
         For a name that no law has; lists the names.
+    TypeError
+        For another machine and a law of linear-Gaussian ones.
 
     Notes
     -----
@@ -65,16 +71,27 @@ def check_law(
     >>> check_law("involution", machine, n_steps=7).passed
     True
     """
-    if name not in _BY_NAME:
-        raise KeyError(f"no law {name!r}; there are {', '.join(_BY_NAME)}")
-    result = _BY_NAME[name](Case(machine, n_steps, n_paths, seed))
+    if name in _MACHINE:
+        result = _MACHINE[name](make_case(machine, n_steps, n_paths, seed))
+    elif name not in _GAUSSIAN:
+        raise KeyError(f"no law {name!r}; there are {', '.join([*_GAUSSIAN, *_MACHINE])}")
+    elif isinstance(machine, LinearGaussian):
+        result = _GAUSSIAN[name](Case(machine, n_steps, n_paths, seed))
+    else:
+        raise TypeError(f"machine must be a LinearGaussian for {name}, got {machine!r}")
     if result.passed is False:
         # Raised, not asserted: a check must hold under python -O, too.
-        raise AssertionError(
-            f"{result.name} is broken for {machine!r}: {result.statement}; residual "
-            f"{result.residual:.3e} exceeds {result.tolerance:.3e} ({result.reason})"
-        )
+        raise AssertionError(f"{describe_failure(result)}; of {machine!r}")
     return result
+
+
+def describe_failure(result: LawResult) -> str:
+    """One line about a law that is broken."""
+    where = f"; {result.detail}" if result.detail else ""
+    return (
+        f"{result.name} is broken: {result.statement}; residual {result.residual:.3e} exceeds "
+        f"{result.tolerance:.3e} ({result.reason}){where}"
+    )
 
 
 def check_involution(machine: LinearGaussian, *, n_steps: int = N_STEPS) -> LawResult:

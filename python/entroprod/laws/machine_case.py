@@ -1,0 +1,413 @@
+"""Any machine under examination: its sequences and scores, made once and on demand.
+
+What a law asks for may be missing: a sampler, a small alphabet, well-formed answers. Then it raises
+``NotApplicable`` with the reason.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from entroprod.arrays import FloatArray, as_count, require_memory
+from entroprod.laws.law import NotApplicable
+from entroprod.laws.precision import Precision, compare, find_precision
+from entroprod.machine import AnyArray, FunctionMachine, as_machine, provenance
+from entroprod.reversals import BlockReversal, Reversal, TokenReversal
+from entroprod.time_varying import TimeVaryingLinearGaussian
+from entroprod.trajectory import StochasticEntropyProduction, score_reversals
+
+# Sequences that laws of single ones are tested on, half drawn from the machine, half at random.
+N_GIVEN = 8
+# Sequences that are enumerated; a network scores as many short ones in seconds.
+ENUMERATED = 4096
+# Symbols that a law which asks for every next symbol has scored; a small network's minute.
+SCORED_SYMBOLS = 2**18
+# Sequences that a machine is given at once.
+BATCH = 512
+# Lengths at which the form of answers is looked at.
+_MOST_LENGTHS = 64
+# Fewer paths drawn from log_prob itself than this decide nothing.
+_FEW_PATHS = 200
+
+REVERSALS: dict[str, Reversal] = {"token": TokenReversal(), "block": BlockReversal(length=2)}
+
+
+@dataclass(frozen=True)
+class MachineCase:
+    """A machine, a length, a number of paths, and a seed for everything random.
+
+    Parameters
+    ----------
+    machine : Machine
+        With ``n_symbols`` or ``n_outputs``.
+    n_steps : int
+        T, the largest length.
+    n_paths : int
+        N, sampled paths.
+    seed : int
+        The same seed gives the same residuals.
+    """
+
+    machine: Any
+    n_steps: int
+    n_paths: int
+    seed: int
+
+    # ------------------------------------------------------------------ what the machine is
+
+    @property
+    def n_symbols(self) -> int | None:
+        """Size of the alphabet, or None for values."""
+        return getattr(self.machine, "n_symbols", None)
+
+    def require_symbols(self) -> int:
+        """Size of the alphabet."""
+        if self.n_symbols is None:
+            raise NotApplicable("the machine emits values, not symbols")
+        return self.n_symbols
+
+    def require_values(self) -> int:
+        """Components of a value."""
+        if self.n_symbols is not None:
+            raise NotApplicable("the machine emits symbols, not values")
+        return int(self.machine.n_outputs)
+
+    @property
+    def has_sampler(self) -> bool:
+        """Whether the machine can draw sequences."""
+        if isinstance(self.machine, FunctionMachine):
+            return self.machine.sampler is not None
+        return callable(getattr(self.machine, "sample", None))
+
+    def require_sampler(self) -> None:
+        """Not applicable where the machine can't draw sequences."""
+        if not self.has_sampler:
+            raise NotApplicable("the machine has no sampler")
+
+    def require_reversible(self) -> None:
+        """Not applicable where the machine can't read reordered sequences."""
+        if isinstance(self.machine, TimeVaryingLinearGaussian):
+            raise NotApplicable("a machine that changes in time has two readings backwards")
+        if problem := self.form_problem:
+            raise NotApplicable(problem)
+
+    def generator(self, stream: int) -> np.random.Generator:
+        """One of the independent sources of randomness of the laws."""
+        return np.random.default_rng([self.seed, stream])
+
+    @cached_property
+    def precision(self) -> Precision:
+        """What equal log-probabilities may differ by."""
+
+        def noise() -> float:
+            together = self.score(self.given)
+            return compare(self.score(self.given[:-1]), together[:-1])[0]
+
+        return find_precision(provenance(self.machine), self.raw(self.given), noise)
+
+    @property
+    def tolerance(self) -> float:
+        """What equal log-probabilities may differ by: nats, and relative to those above a nat."""
+        return self.precision.tolerance
+
+    # ------------------------------------------------------------------ scoring
+
+    def raw(self, paths: AnyArray) -> AnyArray:
+        """What log_prob returns for (N, T) symbols or (N, T, m) values of one batch."""
+        answer = np.asarray(self.machine.log_prob(paths.copy()))
+        if answer.shape != paths.shape[:2] or answer.dtype.kind not in "fiu":
+            raise NotApplicable(
+                f"log_prob returns {answer.dtype} of shape {answer.shape} for sequences of shape "
+                f"{paths.shape}, not {paths.shape[:2]} real numbers"
+            )
+        return answer
+
+    def score(self, paths: AnyArray) -> FloatArray:
+        """(N, T) log-probabilities of paths of one length, as log_prob gives them."""
+        rows = [self.raw(paths[at : at + BATCH]) for at in range(0, len(paths), BATCH)]
+        return np.concatenate(rows).astype(np.float64)
+
+    def score_ragged(self, sequences: list[AnyArray]) -> list[FloatArray]:
+        """Log-probabilities of sequences of different lengths, as log_prob_ragged gives them."""
+        together = getattr(self.machine, "log_prob_ragged", None)
+        if not callable(together):
+            raise NotApplicable(
+                "the machine has no log_prob_ragged: sequences of different lengths never meet"
+            )
+        rows = [np.asarray(row) for row in together([one.copy() for one in sequences])]
+        if [row.shape for row in rows] != [(len(one),) for one in sequences]:
+            raise NotApplicable(
+                f"log_prob_ragged returns shapes {[row.shape for row in rows]} for sequences of "
+                f"{[len(one) for one in sequences]} steps"
+            )
+        return [row.astype(np.float64) for row in rows]
+
+    @cached_property
+    def form_problem(self) -> str:
+        """What is wrong with the form of the log-probabilities that come back, or nothing."""
+        try:
+            lengths = np.unique(np.linspace(1, self.n_steps, min(self.n_steps, _MOST_LENGTHS)))
+            sequences = [self.given[0, : int(n_steps)] for n_steps in lengths]
+            for one in sequences:
+                self.score(one[np.newaxis])
+            self.score(self.given)
+            if callable(getattr(self.machine, "log_prob_ragged", None)):
+                self.score_ragged(sequences)
+        except NotApplicable as reason:
+            return str(reason)
+        return ""
+
+    # ------------------------------------------------------------------ sequences
+
+    @cached_property
+    def given(self) -> AnyArray:
+        """(k, T) or (k, T, m) sequences: every other one drawn by the machine, if it can."""
+        sequences = self.random_like(self.generator(0), N_GIVEN)
+        if self.has_sampler and not self.sample_problem:
+            sequences[::2] = self.drawn_first[: N_GIVEN // 2]
+        return sequences
+
+    def random_like(self, rng: np.random.Generator, n_paths: int) -> AnyArray:
+        """Sequences at random: any symbols, or normal values of the size of the machine's."""
+        if self.n_symbols is not None:
+            return rng.integers(self.n_symbols, size=(n_paths, self.n_steps))
+        normal = rng.standard_normal((n_paths, self.n_steps, self.require_values()))
+        center, spread = self.scales
+        return center + spread * normal
+
+    @cached_property
+    def scales(self) -> tuple[FloatArray, FloatArray]:
+        """(m,) mean and standard deviation of the machine's values; 0 and 1 where it draws none."""
+        m = self.require_values()
+        if not self.has_sampler or self.sample_problem:
+            return np.zeros(m), np.ones(m)
+        drawn = self.drawn_first.reshape(-1, m)
+        spread = drawn.std(axis=0)
+        return drawn.mean(axis=0), np.where(spread > 0.0, spread, 1.0)
+
+    @cached_property
+    def drawn_first(self) -> AnyArray:
+        """A few sequences as the machine draws them."""
+        return np.asarray(self.machine.sample(self.n_steps, N_GIVEN, rng=self.generator(1)))
+
+    @cached_property
+    def sample_problem(self) -> str:
+        """What is wrong with the form of the sequences that the machine draws, or nothing."""
+        return self.describe_sample(self.drawn_first, N_GIVEN)
+
+    def describe_sample(self, drawn: AnyArray, n_paths: int) -> str:
+        """What is wrong with drawn sequences, or nothing."""
+        shape: tuple[int, ...] = (n_paths, self.n_steps)
+        if self.n_symbols is None:
+            shape += (self.require_values(),)
+        if drawn.shape != shape:
+            return f"sample returns shape {drawn.shape} where {shape} was asked for"
+        if self.n_symbols is None:
+            if drawn.dtype.kind != "f" or not np.isfinite(drawn).all():
+                return f"sample returns {drawn.dtype} values that aren't all finite real numbers"
+            return ""
+        if drawn.dtype.kind not in "iu":
+            return f"sample returns {drawn.dtype} where symbols are integers"
+        if drawn.min() < 0 or drawn.max() >= self.n_symbols:
+            return (
+                f"sample returns symbols from {drawn.min()} to {drawn.max()}, outside of "
+                f"0 .. {self.n_symbols - 1}"
+            )
+        return ""
+
+    @cached_property
+    def paths(self) -> AnyArray:
+        """Sequences that follow the machine's probabilities: drawn by it, or from log_prob."""
+        if not self.has_sampler:
+            return self._drawn_from_log_prob()
+        if self.sample_problem:
+            raise NotApplicable(self.sample_problem)
+        n_values = self.n_paths * self.n_steps * int(getattr(self.machine, "n_outputs", None) or 1)
+        require_memory(16 * n_values, "n_paths", f"{self.n_paths} paths and their scores")
+        rng = self.generator(2)
+        pieces = []
+        for start in range(0, self.n_paths, BATCH):
+            n_paths = min(BATCH, self.n_paths - start)
+            drawn = np.asarray(self.machine.sample(self.n_steps, n_paths, rng=rng))
+            if problem := self.describe_sample(drawn, n_paths):
+                raise NotApplicable(problem)
+            pieces.append(drawn)
+        return np.concatenate(pieces)
+
+    @property
+    def paths_are(self) -> str:
+        """Where the paths come from, for reports."""
+        how = "sampled paths" if self.has_sampler else "paths drawn from log_prob itself"
+        return f"{len(self.paths)} {how}"
+
+    @cached_property
+    def path_scores(self) -> FloatArray:
+        """(N, T) log-probabilities of the paths."""
+        return self.score(self.paths)
+
+    def _drawn_from_log_prob(self) -> AnyArray:
+        """Draw symbol after symbol by inverting the cumulated next-symbol probabilities."""
+        if self.n_symbols is None:
+            self.require_sampler()
+        n_symbols = self.require_symbols()
+        each = n_symbols * self.n_steps * (self.n_steps + 1) // 2
+        n_paths = min(self.n_paths, SCORED_SYMBOLS // each)
+        if n_paths < min(_FEW_PATHS, self.n_paths):
+            raise NotApplicable(
+                f"the machine has no sampler, and drawing from log_prob takes {each} scored "
+                f"symbols a path, {_FEW_PATHS} times over more than {SCORED_SYMBOLS}"
+            )
+        rng = self.generator(2)
+        paths = np.empty((n_paths, self.n_steps), dtype=np.int64)
+        for step in range(self.n_steps):
+            probabilities = np.exp(self.next_scores(paths[:, :step]))
+            cumulated = probabilities.cumsum(axis=1)
+            level = rng.random((n_paths, 1)) * cumulated[:, -1:]
+            paths[:, step] = (cumulated <= level).sum(axis=1)
+        return paths
+
+    # ------------------------------------------------------------------ all symbols, all sequences
+
+    def next_scores(self, prefixes: AnyArray) -> FloatArray:
+        """(N, n_symbols) log-probabilities of every symbol after each prefix, (N, t)."""
+        n_symbols = self.require_symbols()
+        distinct, which = np.unique(prefixes, axis=0, return_inverse=True)
+        if prefixes.shape[1] == 0:
+            distinct, which = prefixes[:1], np.zeros(len(prefixes), dtype=np.int64)
+        symbols = np.arange(n_symbols)
+        rows = []
+        for prefix in distinct:
+            longer = np.empty((n_symbols, len(prefix) + 1), dtype=np.int64)
+            longer[:, :-1], longer[:, -1] = prefix, symbols
+            rows.append(longer)
+        last = self.score(np.concatenate(rows))[:, -1].reshape(len(distinct), n_symbols)
+        return np.asarray(last[which.reshape(-1)])
+
+    def n_affordable(self, symbols_each: float, what: str) -> int:
+        """How often something that scores so many symbols may be done; at least once."""
+        n_times = int(SCORED_SYMBOLS / symbols_each)
+        if n_times < 1:
+            raise NotApplicable(
+                f"{what} takes {symbols_each:.0f} scored symbols, more than {SCORED_SYMBOLS}"
+            )
+        return n_times
+
+    @cached_property
+    def enumerated(self) -> AnyArray:
+        """(n_symbols^T', T') all sequences of the largest feasible length T' <= n_steps."""
+        n_symbols = self.require_symbols()
+        n_steps = 0
+        while n_steps < self.n_steps and n_symbols ** (n_steps + 1) <= ENUMERATED:
+            n_steps += 1
+        if n_steps == 0:
+            raise NotApplicable(
+                f"enumeration takes {n_symbols} sequences for one step, more than {ENUMERATED}"
+            )
+        every = itertools.product(range(n_symbols), repeat=n_steps)
+        return np.array(list(every), dtype=np.int64)
+
+    @cached_property
+    def enumerated_scores(self) -> FloatArray:
+        """Log-probabilities of all enumerated sequences."""
+        return self.score(self.enumerated)
+
+    @property
+    def enumeration_is(self) -> str:
+        """What was enumerated, for reports."""
+        count, n_steps = self.enumerated.shape
+        return f"all {count} sequences of T = {n_steps}"
+
+    # ------------------------------------------------------------------ entropy production
+
+    @cached_property
+    def enumerated_production(self) -> dict[str, StochasticEntropyProduction]:
+        """Entropy production of all enumerated sequences that are possible, by reversal."""
+        self.require_reversible()
+        if self.enumerated.shape[1] < 2 and self.n_steps > 1:
+            raise NotApplicable(
+                f"enumeration takes {self.n_symbols}^2 sequences for two steps, more than "
+                f"{ENUMERATED}"
+            )
+        paths = self.enumerated[self.enumerated_possible]
+        return score_reversals(self.machine, paths, REVERSALS, keep_per_step=True)
+
+    @property
+    def enumerated_possible(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which enumerated sequences have a probability above 0."""
+        return np.asarray(np.isfinite(self.enumerated_scores).all(axis=1))
+
+    def path_sigma(self, n_steps: int) -> dict[str, FloatArray]:
+        """(N,) sigma of the first steps of the paths, by reversal."""
+        if n_steps not in self._path_sigma:
+            self.require_reversible()
+            if np.isneginf(self.path_scores).any():
+                raise NotApplicable("some of the paths that were drawn have probability 0")
+            ahead = self.path_scores[:, :n_steps].sum(axis=1)
+            orders = {name: one.plan(np.arange(n_steps)).order for name, one in REVERSALS.items()}
+            self._path_sigma[n_steps] = {
+                name: ahead - self.score(self.paths[:, order]).sum(axis=1)
+                for name, order in orders.items()
+            }
+        return self._path_sigma[n_steps]
+
+    @cached_property
+    def _path_sigma(self) -> dict[int, dict[str, FloatArray]]:
+        return {}
+
+
+def make_case(
+    machine: Any,
+    n_steps: int,
+    n_paths: int,
+    seed: int,
+    *,
+    n_symbols: SupportsIndex | None = None,
+    n_outputs: SupportsIndex | None = None,
+) -> MachineCase:
+    """A case of anything that ``as_machine`` takes; machines of a fixed length get no more steps.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument.
+    """
+    if isinstance(machine, TimeVaryingLinearGaussian):
+        n_steps = min(n_steps, machine.n_steps)
+    return MachineCase(_tell_size(machine, n_symbols, n_outputs), n_steps, n_paths, seed)
+
+
+def _tell_size(
+    machine: Any, n_symbols: SupportsIndex | None, n_outputs: SupportsIndex | None
+) -> Any:
+    """The machine, which tells its number of symbols or of components, if need be as given."""
+    given = {"n_symbols": n_symbols, "n_outputs": n_outputs}
+    known = as_machine(machine, "machine")
+    told = {name: getattr(known, name, None) for name in given}
+    for name, value in given.items():
+        if value is not None and told[name] is not None and as_count(value, name) != told[name]:
+            raise ValueError(f"{name} must be {told[name]}, as machine tells; got {value}")
+    if any(value is not None for value in told.values()):
+        return known
+    if (n_symbols is None) == (n_outputs is None):
+        raise ValueError(
+            "exactly one of n_symbols and n_outputs must be given for a machine that tells neither"
+        )
+    sizes = {name: as_count(value, name) for name, value in given.items() if value is not None}
+    return _Sized(known, sizes)
+
+
+class _Sized:
+    """A machine with the number of symbols or components that it doesn't tell itself."""
+
+    def __init__(self, machine: Any, sizes: dict[str, int]) -> None:
+        self._machine = machine
+        self.n_symbols = sizes.get("n_symbols")
+        self.n_outputs = sizes.get("n_outputs")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine, name)

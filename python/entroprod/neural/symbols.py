@@ -1,0 +1,115 @@
+"""Checks of sequences of symbols (token ids), before a network sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from entroprod.arrays import FloatArray, as_float_array, read_array
+from entroprod.neural.scoring import IntArray
+
+
+def as_symbol(value: SupportsIndex, name: str, n_symbols: int) -> int:
+    """One symbol 0 .. V-1."""
+    symbol = _as_integers(value, name)
+    if symbol.ndim != 0:
+        msg = f"{name} must be one symbol, got shape {symbol.shape}"
+        raise ValueError(msg)
+    if not 0 <= int(symbol) < n_symbols:
+        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {int(symbol)}"
+        raise ValueError(msg)
+    return int(symbol)
+
+
+def as_symbol_array(sequences: ArrayLike, n_symbols: int) -> IntArray:
+    """Sequences (N, T), or one as (T,), of symbols 0 .. V-1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If something else came, naming the first symbol that is wrong and where it is.
+    """
+    array = _as_integers(sequences, "sequences")
+    if array.ndim not in (1, 2):
+        msg = f"sequences must have shape (N, T) or (T,), got {array.shape}"
+        raise ValueError(msg)
+    if array.size == 0:
+        msg = f"sequences must not be empty, got shape {array.shape}"
+        raise ValueError(msg)
+    wrong = np.argwhere((array < 0) | (array >= n_symbols))
+    if len(wrong):
+        *which, position = (int(index) for index in wrong[0])
+        _refuse(int(array[tuple(wrong[0])]), n_symbols, which[0] if which else 0, position)
+    return array.astype(np.int64)
+
+
+def as_ragged_symbols(sequences: Sequence[ArrayLike], n_symbols: int) -> list[IntArray]:
+    """Sequences (T_i,) of symbols 0 .. V-1, of any lengths."""
+    checked = []
+    for index, sequence in enumerate(_as_list(sequences)):
+        array = _as_integers(sequence, f"sequences[{index}]")
+        _require_one(array, index, "(T,)", 1)
+        wrong = np.flatnonzero((array < 0) | (array >= n_symbols))
+        if len(wrong):
+            _refuse(int(array[wrong[0]]), n_symbols, index, int(wrong[0]))
+        checked.append(array.astype(np.int64))
+    return checked
+
+
+def as_value_array(sequences: ArrayLike, n_outputs: int) -> FloatArray:
+    """Sequences (N, T, m), or one as (T, m), of finite values."""
+    array = as_float_array(sequences, "sequences", (2, 3))
+    if array.shape[-1] != n_outputs:
+        msg = (
+            f"sequences must have shape (N, T, {n_outputs}) or (T, {n_outputs}), got {array.shape}"
+        )
+        raise ValueError(msg)
+    return array
+
+
+def as_ragged_values(sequences: Sequence[ArrayLike], n_outputs: int) -> list[FloatArray]:
+    """Sequences (T_i, m) of finite values, of any lengths."""
+    checked = []
+    for index, sequence in enumerate(_as_list(sequences)):
+        array = as_float_array(sequence, f"sequences[{index}]", 2)
+        if array.shape[1] != n_outputs:
+            msg = f"sequences[{index}] must have shape (T, {n_outputs}), got {array.shape}"
+            raise ValueError(msg)
+        checked.append(array)
+    return checked
+
+
+def _as_list(sequences: Sequence[ArrayLike]) -> list[ArrayLike]:
+    if isinstance(sequences, (str, bytes)) or not hasattr(sequences, "__iter__"):
+        msg = f"sequences must be a list of arrays, got {type(sequences).__name__}"
+        raise TypeError(msg)
+    return list(sequences)
+
+
+def _as_integers(value: Any, name: str) -> NDArray[Any]:
+    array = read_array(value, name)
+    # An empty list has no dtype of its own.
+    if array.dtype.kind not in "iu" and array.size > 0:
+        msg = f"{name} must hold integers (symbols), got dtype {array.dtype}"
+        raise TypeError(msg)
+    return array
+
+
+def _require_one(array: NDArray[Any], index: int, shape: str, ndim: int) -> None:
+    if array.ndim != ndim:
+        msg = f"sequences[{index}] must have shape {shape}, got {array.shape}"
+        raise ValueError(msg)
+    if array.size == 0:
+        msg = f"sequences[{index}] must not be empty, got shape {array.shape}"
+        raise ValueError(msg)
+
+
+def _refuse(symbol: int, n_symbols: int, sequence: int, position: int) -> None:
+    msg = (
+        f"sequences must hold symbols 0 .. {n_symbols - 1}, got {symbol} in sequence {sequence} "
+        f"at position {position}"
+    )
+    raise ValueError(msg)
