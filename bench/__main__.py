@@ -9,6 +9,7 @@ import time
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import (
+    bench_block_scale,
     bench_decomposition,
     bench_discrete,
     bench_gradient,
@@ -40,6 +41,7 @@ TOPICS: dict[str, Topic] = {
     "structured": bench_structured.rows,
     "neural": bench_neural.rows,
     "discrete": bench_discrete.rows,
+    "block_scale": bench_block_scale.rows,
 }
 
 

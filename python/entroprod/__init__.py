@@ -7,6 +7,7 @@ from entroprod import _core, _lapack
 _core.set_gemm_address(_lapack.dgemm_address())
 
 from entroprod.adapters import from_control, from_scipy, from_statsmodels
+from entroprod.block_scale import BlockScale, ScalePoint, block_scale
 from entroprod.continuous import hippo_legs, s4d_legs
 from entroprod.discrete_law import DiscreteSigmaLaw
 from entroprod.enumeration import Enumeration, enumerate_sequences
@@ -58,6 +59,7 @@ __version__ = _version("entroprod")
 
 __all__ = [
     "BlockReversal",
+    "BlockScale",
     "DiagonalSSM",
     "DiscreteSigmaLaw",
     "EntropyProduction",
@@ -77,6 +79,7 @@ __all__ = [
     "Plan",
     "RetrospectiveBound",
     "Reversal",
+    "ScalePoint",
     "SeriesEntropyProduction",
     "SigmaLaw",
     "Skipped",
@@ -85,6 +88,7 @@ __all__ = [
     "TimeVaryingLinearGaussian",
     "TokenReversal",
     "Verification",
+    "block_scale",
     "compare_groups",
     "entropy_production",
     "entropy_production_curve",

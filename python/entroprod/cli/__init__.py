@@ -1,4 +1,4 @@
-"""The command line: ``entroprod kalman | series | text | train | verify | demo``.
+"""The command line: ``entroprod kalman | series | train | text | report | verify | demo``.
 
 This file is all that is imported when the console script starts, so that a missing extra is
 reported in one line instead of as a traceback.

@@ -12,6 +12,7 @@ from entroprod.cli.exit_codes import ERROR, ReportingGroup
 from entroprod.cli.kalman import kalman
 from entroprod.cli.series import series
 from entroprod.cli.text import text
+from entroprod.cli.text_report import report
 from entroprod.cli.train import train
 from entroprod.cli.verify import verify
 
@@ -52,7 +53,8 @@ def describe(
 
 app.command()(kalman)
 app.command()(series)
-app.command()(text)
 app.command()(train)
+app.command()(text)
+app.command()(report)
 app.command()(verify)
 app.command()(demo)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import entroprod as ep
-from entroprod.cli import options, report
+from entroprod.cli import options, report, text_outputs
 from entroprod.cli.files import check_output
 from entroprod.cli.pictures import check_picture, save_picture
 from entroprod.text.groups import described
@@ -23,6 +23,7 @@ from entroprod.text.storage import OutputFile
 from entroprod.text.table import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
+    from entroprod.block_scale import BlockScale
     from entroprod.text.collection import Texts
     from entroprod.text.groups import GroupComparison
 
@@ -52,6 +53,7 @@ class TextRun:
     result: TextScores
     comparison: GroupComparison | None
     self_test: Any
+    block_scale: BlockScale | None
     written: tuple[Path, ...]
 
 
@@ -192,6 +194,9 @@ def text(
     seed: options.Seed = None,
     compare: Compare = False,
     plot: options.Plot = None,
+    block_scales: text_outputs.BlockScales = None,
+    block_scale_plot: text_outputs.BlockScalePlot = None,
+    html: text_outputs.Report = None,
     json: options.Json = False,
 ) -> None:
     """Entropy production of texts under a language model, by token and by sentence.
@@ -202,13 +207,15 @@ def text(
 
     For example:
 
-    - entroprod text stories.json --model gpt2 --output stories.parquet --compare
+    - entroprod text stories.json --model gpt2 -o stories.parquet --compare --report stories.html
+    - entroprod text stories.json --model gpt2 -o stories.parquet --block-scales 1,10,1s,2s
     - entroprod text stories.json --model gpt2 --output stories.parquet --resume
     - entroprod text --sample 500 --length 120 --model gpt2 --output samples.parquet --seed 1
     """
     _check_options(file, sample, length, seed, compare=compare, plot=plot)
     check_output(output, "--output", TABLE_SUFFIXES)
     check_picture(plot)
+    extras = text_outputs.check(block_scales, block_scale_plot, html)
     with naming_options():
         place = OutputFile(output, {})
         place.require_startable(resume=resume, overwrite=overwrite)
@@ -242,8 +249,12 @@ def text(
     comparison = ep.compare_groups(result) if compare or plot is not None else None
     if plot is not None and comparison is not None:
         save_picture(comparison.plot(), plot)
-    written = tuple(path for path in (output, plot) if path is not None)
-    run = TextRun(file, seed if texts is None else None, result, comparison, tested, written)
+    scaled = extras.measure(machine, result.table, delimiters)
+    grouped = texts is not None and len(texts.group_sizes()) > 1
+    extras.write(result, ep.compare_groups(result) if grouped and extras.html else None, scaled)
+    written = tuple(path for path in (output, plot, *extras.paths) if path is not None)
+    drawn = seed if texts is None else None
+    run = TextRun(file, drawn, result, comparison, tested, scaled, written)
     if json:
         report.print_json("text", _to_dict(run))
     else:
@@ -467,6 +478,8 @@ def _to_dict(run: TextRun) -> dict[str, Any]:
         content["comparison"] = run.comparison.to_dict()
     if run.self_test is not None:
         content["self_test"] = run.self_test.to_dict()
+    if run.block_scale is not None:
+        content["block_scale"] = run.block_scale.to_dict()
     return {**content, "written": run.written}
 
 
@@ -491,6 +504,8 @@ def _print(run: TextRun) -> None:
         rows.append(report.Row("Rounding", repr(run.self_test)))
     if run.comparison is not None:
         rows += comparison_rows(run.comparison)
+    if run.block_scale is not None:
+        rows += text_outputs.block_scale_rows(run.block_scale)
     report.print_rows(rows)
     for path in run.written:
         report.print_text(f"Written: {path}")

@@ -10,6 +10,7 @@ try:
 except ImportError as error:
     raise ImportError('entroprod.plot needs matplotlib: pip install "entroprod[plot]"') from error
 
+from entroprod.plot.block_scales import block_scale
 from entroprod.plot.results import curve, decomposition, per_step, series_rate
 from entroprod.plot.sigma import discrete_sigma_law, sigma_histogram, sigma_law
 from entroprod.plot.texts import groups
@@ -17,10 +18,12 @@ from entroprod.plot.texts import groups
 # For pictures of one's own in the same style.
 from entroprod.plot.style import (  # isort: skip
     BLUE as BLUE,
+    GREEN as GREEN,
     GREY as GREY,
     INK as INK,
     ORANGE as ORANGE,
     PALETTE as PALETTE,
+    PURPLE as PURPLE,
     SKY as SKY,
     VERMILION as VERMILION,
     Picture as Picture,
@@ -28,6 +31,7 @@ from entroprod.plot.style import (  # isort: skip
 )
 
 __all__ = [
+    "block_scale",
     "curve",
     "decomposition",
     "discrete_sigma_law",
