@@ -9,7 +9,9 @@ import pytest
 
 PAGES = sorted(Path(__file__).parent.parent.joinpath("docs").glob("*.md"))
 # The code of a cell, after its options (":tags: ...").
-CODE_CELL = re.compile(r"^```\{code-cell\} python\n(?::.*\n)*(.*?)^```$", re.DOTALL | re.MULTILINE)
+CODE_CELL = re.compile(
+    r"^```\{code-cell\} python\n(?::[^\n]*\n)*(.*?)^```$", re.DOTALL | re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

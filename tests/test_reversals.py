@@ -13,25 +13,25 @@ from hypothesis import strategies as st
 import entroprod as ep
 
 SYMBOLS = st.lists(st.integers(0, 3), min_size=1, max_size=12).map(np.array)
-REVERSALS = [
-    ep.TokenReversal(),
-    ep.BlockReversal(length=1),
-    ep.BlockReversal(length=3),
-    ep.BlockReversal(boundaries=[1]),
-    ep.BlockReversal(boundaries=[1, 3]),
-    ep.BlockReversal(delimiters={0}, tail="keep"),
-    ep.BlockReversal(delimiters={0, 2}, per_block=2, tail="keep"),
-    ep.BlockReversal(cut=lambda sequence: (np.flatnonzero(sequence[:-1] == 0) + 1).tolist()),
-    ep.Permutation([1, 2, 0, 3]),
-    ep.Permutation(lambda n_steps: np.roll(np.arange(n_steps), 1)),
-]
+REVERSALS: dict[str, ep.Reversal] = {
+    "token": ep.TokenReversal(),
+    "blocks of 1": ep.BlockReversal(length=1),
+    "blocks of 3": ep.BlockReversal(length=3),
+    "boundary": ep.BlockReversal(boundaries=[1]),
+    "boundaries": ep.BlockReversal(boundaries=[1, 3]),
+    "sentences": ep.BlockReversal(delimiters={0}, tail="keep"),
+    "two sentences": ep.BlockReversal(delimiters={0, 2}, per_block=2, tail="keep"),
+    "cut": ep.BlockReversal(cut=lambda sequence: (np.flatnonzero(sequence[:-1] == 0) + 1).tolist()),
+    "permutation": ep.Permutation([1, 2, 0, 3]),
+    "shift": ep.Permutation(lambda n_steps: np.roll(np.arange(n_steps), 1)),
+}
 
 
 def reordered(reversal: ep.Reversal, sequence: np.ndarray[Any, Any]) -> tuple[int, ...]:
     return tuple(sequence[reversal.plan(sequence).order].tolist())
 
 
-@pytest.mark.parametrize("reversal", REVERSALS, ids=repr)
+@pytest.mark.parametrize("reversal", REVERSALS.values(), ids=REVERSALS.keys())
 def test_bijection_by_enumeration(reversal: ep.Reversal) -> None:
     """No two sequences of the domain go to one, and the image is the domain."""
     domain, image = set(), set()

@@ -91,7 +91,8 @@ class ReverseModelTraining:
         end = "stopped early" if self.stopped_early else "all that were allowed"
         return (
             f"ReverseModelTraining({self.n_epochs} epochs, {end}; best after epoch "
-            f"{self.best_epoch}: {best:.6g} nats per held-out sequence, {self.n_trained_on} + {self.n_held_out} paths)"
+            f"{self.best_epoch}: {best:.6g} nats per held-out sequence, "
+            f"{self.n_trained_on} + {self.n_held_out} paths)"
         )
 
 
