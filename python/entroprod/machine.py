@@ -323,6 +323,30 @@ def _require_probabilities(rows: FloatArray, block: Block, name: str) -> FloatAr
     return rows
 
 
+def draw(
+    machine: Any, n_steps: int, n_paths: int, generator: np.random.Generator
+) -> tuple[Block, FloatArray | None]:
+    """New paths, checked, and their (N, T) nats per step where sampling computes them."""
+    together = getattr(machine, "sample_with_log_prob", None)
+    if not callable(together):
+        drawn = machine.sample(n_steps, n_paths, rng=generator)
+        return _as_drawn(machine, drawn, n_steps, n_paths, "machine.sample"), None
+    name = "machine.sample_with_log_prob"
+    drawn, known = together(n_steps, n_paths, rng=generator)
+    block = _as_drawn(machine, drawn, n_steps, n_paths, name)
+    values = np.asarray(known)
+    _require_shape(values, (n_paths, n_steps), name)
+    return block, _require_probabilities(values.astype(np.float64), block, name)
+
+
+def _as_drawn(machine: Any, drawn: Any, n_steps: int, n_paths: int, name: str) -> Block:
+    block, *others = read_sequences(machine, drawn, f"what {name} returns")
+    got = block.paths.shape[:2]
+    if others or got != (n_paths, n_steps):
+        raise ValueError(f"{name} must return {n_paths} paths of {n_steps} steps, got {got}")
+    return block._replace(label=" of a batch")
+
+
 def provenance(machine: Any) -> dict[str, Any]:
     """What a machine tells of itself, for results to record."""
     told = getattr(machine, "provenance", None)

@@ -14,8 +14,7 @@ from entroprod.arrays import (
     as_generator,
     require_memory,
 )
-from entroprod.machine import AnyArray, FunctionMachine, as_machine, require_sampler
-from entroprod.retrospective import draw_paths
+from entroprod.machine import AnyArray, FunctionMachine, as_machine, draw, require_sampler
 from entroprod.time_varying import TimeVaryingLinearGaussian
 
 # Paths sampled at once.
@@ -114,7 +113,7 @@ def reversed_samples(machine: Any, n_steps: int, n_paths: int, rng: RandomSource
     require_memory(3 * 8 * size, "n_paths", f"{n_paths} paths of {n_steps} steps")
     generator = np.random.default_rng(as_generator(rng).integers(2**63, size=4))
     batches = [
-        draw_paths(machine, n_steps, min(_BATCH, n_paths - start), generator)[0]
+        draw(machine, n_steps, min(_BATCH, n_paths - start), generator)[0].paths
         for start in range(0, n_paths, _BATCH)
     ]
     return np.concatenate(batches)[:, ::-1]
