@@ -324,3 +324,31 @@ def test_protocol() -> None:
     assert isinstance(CHAIN, ep.Machine)
     assert isinstance(ep.LinearGaussian.from_var([[[0.5]]], [[1.0]]), ep.Machine)
     assert not isinstance(chain_log_prob, ep.Machine)
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, ep.NumericalError])
+@pytest.mark.parametrize("ragged", [True, False])
+def test_errors_of_machines_name_the_sequence_as_it_was_given(
+    error: type[Exception], ragged: bool
+) -> None:
+    """Machines see them by length, and together with reordered ones."""
+
+    class Picky:
+        n_symbols = 9
+
+        def log_prob(self, sequences: Any) -> Any:
+            return np.stack(self.read(sequences))
+
+        def read(self, sequences: Any) -> Any:
+            for place, sequence in enumerate(sequences):
+                if sequence[0] == 7:
+                    raise error(f"sequences[{place}] starts badly at step 1")
+            return [np.zeros(len(sequence)) for sequence in sequences]
+
+    machine: Any = Picky()
+    if ragged:
+        machine.log_prob_ragged = machine.read
+    with pytest.raises(error, match=r"^sequences\[1\] starts badly at step 1$"):
+        ep.stochastic_entropy_production(machine, [[0, 1], [7, 1, 2], [1, 1]])
+    with pytest.raises(error, match=r"^sequences\[2\] reordered \(sigma\) starts badly"):
+        ep.stochastic_entropy_production(machine, [[0, 1], [1, 2, 3], [1, 7]])

@@ -145,10 +145,10 @@ def test_a_transform_may_work_in_place() -> None:
     [
         (
             torch.nan,
-            "sequence 3 has no log-probability at position 1: the logit of symbol 2 is NaN",
+            r"sequences\[3\] has no log-probability at step 2: the logit of symbol 2 is NaN",
         ),
-        (torch.inf, r"sequence 3 .* position 1: the logit of symbol 2 is \+inf"),
-        (-torch.inf, "sequence 3 .* position 1: every logit is -inf: no symbol is possible"),
+        (torch.inf, r"sequences\[3\] .* step 2: the logit of symbol 2 is \+inf"),
+        (-torch.inf, r"sequences\[3\] .* step 2: every logit is -inf: no symbol is possible"),
     ],
 )
 def test_faulty_logits_are_named(bad: float, message: str) -> None:
@@ -156,7 +156,8 @@ def test_faulty_logits_are_named(bad: float, message: str) -> None:
     table[1] = table[1] if bad < 0 else torch.tensor([0.0, 0.0, bad, 0.0])
     if bad < 0:
         table[1] = bad
-    given = [scoring.after(np.array(0), np.array(row)) for row in ([2], [0, 3], [3, 1], [1, 0, 2])]
+    rows = ([2], [0, 3], [3, 1], [1, 0, 2])
+    given = [scoring.after(np.array(0), np.array(row), i) for i, row in enumerate(rows)]
     head = heads.TokenHead(None, 4)
     with pytest.raises(ep.NumericalError, match=message):
         scoring.score(lambda ids, _: table[ids], head, given, device=CPU, batch_tokens=100)
@@ -244,7 +245,7 @@ class Countdown:
 
 
 def test_a_path_that_ends_is_named() -> None:
-    with pytest.raises(ep.NumericalError, match="path 4 can't go on at step 3: every"):
+    with pytest.raises(ep.NumericalError, match="path 4 can't go on at step 4: every"):
         sampling.sample(
             Countdown(),
             heads.TokenHead(None, 3),

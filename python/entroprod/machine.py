@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -21,6 +24,8 @@ from entroprod.errors import NumericalError
 
 AnyArray: TypeAlias = NDArray[Any]
 
+# How errors of machines name one of the sequences that they were given.
+_PLACE = re.compile(r"\bsequences\[(\d+)\]")
 # Steps that a machine is given at once, unless it takes all lengths together.
 _BATCH = 2**17
 
@@ -273,7 +278,8 @@ def log_probs(machine: Any, blocks: Sequence[Block], name: str) -> list[FloatArr
         size = max(1, _BATCH // block.n_steps)
         for start in range(0, len(rows), size):
             batch = block.paths[start : start + size]
-            values = np.asarray(machine.log_prob(batch))
+            with _naming(_names([block], start)):
+                values = np.asarray(machine.log_prob(batch))
             _require_shape(values, batch.shape[:2], f"{name}.log_prob")
             rows[start : start + size] = values
         results.append(_require_probabilities(rows, block, name))
@@ -284,7 +290,8 @@ def _log_probs_ragged(
     function: Callable[[list[AnyArray]], Sequence[ArrayLike]], blocks: Sequence[Block], name: str
 ) -> list[FloatArray]:
     sequences = [path for block in blocks for path in block.paths]
-    given = [np.asarray(row) for row in function(sequences)] if sequences else []
+    with _naming(_names(blocks)):
+        given = [np.asarray(row) for row in function(sequences)] if sequences else []
     if len(given) != len(sequences):
         raise ValueError(
             f"{name} must return an array for each of {len(sequences)} sequences, got {len(given)}"
@@ -298,6 +305,34 @@ def _log_probs_ragged(
         results.append(_require_probabilities(values, block, name))
         start += len(block.paths)
     return results
+
+
+def _names(blocks: Sequence[Block], start: int = 0) -> Iterator[str]:
+    """What sequences are called in errors, block by block, from a row of the first on."""
+    names = (block.name_of(row) for block in blocks for row in range(len(block.paths)))
+    return itertools.islice(names, start, None)
+
+
+@contextmanager
+def _naming(names: Iterator[str]) -> Iterator[None]:
+    """Let errors that a machine raises call the sequences as the user does.
+
+    The machine names them by their places in what it was given: sorted by length, and reordered
+    ones among them.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, NumericalError) as error:
+        known = [] if _PLACE.search(str(error)) is None else list(names)
+
+        def rename(found: re.Match[str]) -> str:
+            place = int(found[1])
+            return known[place] if place < len(known) else found[0]
+
+        text = _PLACE.sub(rename, str(error))
+        if text == str(error) or type(error) not in (ValueError, TypeError, NumericalError):
+            raise
+        raise type(error)(text) from error
 
 
 def _require_shape(values: AnyArray, shape: tuple[int, ...], name: str) -> None:

@@ -399,7 +399,7 @@ class HuggingFaceMachine(NeuralMachine):
             self._require_context(len(sequence), f"sequences[{index}]")
             whole = ResolvedWindow(len(sequence), 1)
             pieces = list((self._window or whole).pieces(len(sequence)))
-            requests += [self._request(sequence, *piece) for piece in pieces]
+            requests += [self._request(index, sequence, *piece) for piece in pieces]
             counts.append(len(pieces))
         with quiet_transformers():
             values = self._run(requests, _rescaled(report, len(requests), len(sequences)))
@@ -408,9 +408,11 @@ class HuggingFaceMachine(NeuralMachine):
         edges = np.cumsum([0, *counts])
         return [np.concatenate(values[a:b]) for a, b in itertools.pairwise(edges)]
 
-    def _request(self, sequence: NDArray[Any], start: int, first: int, stop: int) -> Request:
+    def _request(
+        self, index: int, sequence: NDArray[Any], start: int, first: int, stop: int
+    ) -> Request:
         inputs = np.concatenate([[self._first_id], sequence[start : stop - 1]])
-        return Request(inputs, sequence[first:stop])
+        return Request(inputs, sequence[first:stop], index, first + 1)
 
 
 def _rescaled(report: Report | None, n_done: int, n_told: int) -> Report | None:

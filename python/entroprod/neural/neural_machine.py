@@ -127,11 +127,11 @@ class NeuralMachine(ABC):
         Raises
         ------
         ValueError, TypeError
-            If a symbol is none, naming sequence and position, or the shape or dtype is wrong.
+            If a symbol is none, naming sequence and step, or the shape or dtype is wrong.
         MemoryError
             If the result, or a batch, doesn't fit.
         NumericalError
-            If a logit or parameter is NaN or infinite, naming sequence and position.
+            If a logit or parameter is NaN or infinite, naming sequence and step.
         """
         array: NDArray[Any]
         if self._continuous:
@@ -239,7 +239,7 @@ class NeuralMachine(ABC):
         if isinstance(self._first, FirstDistribution):
             return self._score_after(self._first, sequences, report)
         first = self._first.fed
-        return self._run([after(first, sequence) for sequence in sequences], report)
+        return self._run([after(first, one, i) for i, one in enumerate(sequences)], report)
 
     def _score_after(
         self, first: FirstDistribution, sequences: list[NDArray[Any]], report: Report | None
@@ -249,7 +249,7 @@ class NeuralMachine(ABC):
         heads: FloatArray = first.head.log_prob(rows, begun.to(self._device)).cpu().numpy()
         longer = [index for index, sequence in enumerate(sequences) if len(sequence) > 1]
         rest = self._run(
-            [Request(sequences[index][:-1], sequences[index][1:]) for index in longer], report
+            [Request(sequences[i][:-1], sequences[i][1:], i, first_step=2) for i in longer], report
         )
         results = [heads[index : index + 1] for index in range(len(sequences))]
         for index, values in zip(longer, rest):
