@@ -140,6 +140,47 @@ def test_a_transform_may_work_in_place() -> None:
     torch.testing.assert_close(values, wanted)
 
 
+@pytest.mark.parametrize("way", ["in place", "past the version", "fused", "swapped", "state"])
+def test_a_remembered_hash_follows_the_parameters(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = torch.nn.Linear(700, 3)
+    taken = []
+    whole = modules.parameter_hash
+
+    def counted(*given: object) -> str:
+        taken.append(given)
+        return whole(*given)
+
+    monkeypatch.setattr(modules, "parameter_hash", counted)
+    remembered = modules.ParameterHash(network)
+    assert remembered() == remembered() == whole(network)
+    assert len(taken) == 1
+    weight = network.weight
+    if way == "in place":
+        with torch.no_grad():
+            weight[0, 0] += 1e-3
+    elif way == "past the version":
+        weight.data[2, 5] += 1e-3
+    elif way == "fused":
+        weight.grad = torch.ones_like(weight)
+        torch.optim.Adam([weight], fused=True).step()
+    elif way == "swapped":
+        weight.data = weight.data.flip(0)
+    else:
+        network.load_state_dict(torch.nn.Linear(700, 3).state_dict())
+    assert remembered() == whole(network)
+    assert len(taken) == 2
+
+
+def test_a_known_hash_holds_until_the_parameters_change() -> None:
+    network = torch.nn.Linear(2, 2)
+    remembered = modules.ParameterHash(network, known="of the files")
+    assert remembered() == "of the files"
+    network.bias.data += 1.0
+    assert remembered() == modules.parameter_hash(network)
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [

@@ -36,12 +36,8 @@ class Source:
     model: Any
     tokenizer: Any
     name: str
-    # Of files, which stay the same; some models rescale their weights when they are first run.
+    # Of the weights as they are in the files; None of a model that was handed over.
     sha256: str | None
-
-    def weights_sha256(self) -> str:
-        """SHA-256 of the weights: of the files, or of a model as it is now."""
-        return parameter_hash(self.model) if self.sha256 is None else self.sha256
 
 
 def from_files(

@@ -28,6 +28,7 @@ from entroprod.neural.heads import TokenHead
 from entroprod.neural.modules import (
     Device,
     DType,
+    ParameterHash,
     as_dtype,
     default_batch_tokens,
     evaluating,
@@ -179,6 +180,8 @@ class HuggingFaceMachine(NeuralMachine):
             batch_tokens=batch_tokens,
             batch_paths=batch_paths,
         )
+        # Of the files, as long as the weights stay: some models rescale theirs when first run.
+        self._parameter_hash = ParameterHash(given.model, known=given.sha256)
         self._first_id = int(first.fed)
         if self._dtype in _HALF:
             _warn_of_noise(self._dtype)
@@ -352,7 +355,6 @@ class HuggingFaceMachine(NeuralMachine):
         import transformers
 
         facts = super().provenance()
-        facts["parameters_sha256"] = self._source.weights_sha256()
         tokenizer = self._tokenizer
         versions = {**facts["versions"], "transformers": transformers.__version__}
         return {

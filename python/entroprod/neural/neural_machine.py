@@ -20,6 +20,7 @@ from entroprod.arrays import (
 from entroprod.neural.first_step import First, FirstDistribution
 from entroprod.neural.heads import Emission
 from entroprod.neural.modules import (
+    ParameterHash,
     default_batch_paths,
     default_batch_tokens,
     evaluating,
@@ -70,6 +71,7 @@ class NeuralMachine(ABC):
         batch_paths: SupportsIndex | None = None,
     ) -> None:
         self._modules = modules
+        self._parameter_hash = ParameterHash(*modules)
         self._head = head
         self._size = size
         self._continuous = continuous
@@ -224,7 +226,8 @@ class NeuralMachine(ABC):
     def provenance(self) -> dict[str, Any]:
         """JSON-ready facts that the numbers depend on: parameters' hash, dtype, versions, policy.
 
-        The hash (SHA-256) covers all parameters and buffers as they are now.
+        The hash (SHA-256) covers all parameters and buffers as they are now; it is taken anew only
+        where they have changed since the last call.
         """
         size = "n_outputs" if self._continuous else "n_symbols"
         return {
@@ -232,7 +235,9 @@ class NeuralMachine(ABC):
             size: self._size,
             **self._first.facts,
             **self._head.facts(),
-            **module_provenance(*self._modules, device=self._device),
+            **module_provenance(
+                *self._modules, device=self._device, parameters_sha256=self._parameter_hash()
+            ),
         }
 
     def _score(self, sequences: list[NDArray[Any]], report: Report | None) -> list[FloatArray]:
