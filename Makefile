@@ -14,7 +14,7 @@ SOURCES := $(shell find cpp -path cpp/tests -prune -o -type f -print)
 CPP_FILES := $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 TESTS_BUILD := build/cpp-tests
 
-.PHONY: help demo pictures test cpp-test py-test bench lint format sanitize docs wheel clean
+.PHONY: help demo pictures test cpp-test py-test bench scaling lint format sanitize docs wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -54,6 +54,9 @@ py-test: $(INSTALLED) $(TOOLS)
 
 bench: $(INSTALLED) $(TOOLS) ## measure, compare, and write the table in README.md
 	$(BIN)/python -m bench
+
+scaling: $(INSTALLED) $(TOOLS) ## how the time of sigma grows with the length of a sequence, and its picture
+	$(BIN)/python -m bench.scaling
 
 lint: $(INSTALLED) $(TOOLS) ## formatting, ruff, mypy --strict, and the stub file against the module
 	ruff check
