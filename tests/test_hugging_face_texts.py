@@ -299,6 +299,8 @@ class TestProvenance:
         before = machine.provenance()["tokenizer_sha256"]
         tokenizer(TEXTS, truncation=True, max_length=5)
         assert machine.provenance()["tokenizer_sha256"] == before
+        tokenizer.add_tokens(["<new>"])
+        assert machine.provenance()["tokenizer_sha256"] != before
 
     def test_repr(self, gpt2: HuggingFaceMachine) -> None:
         assert "first_token=0" in repr(gpt2)

@@ -39,6 +39,12 @@ AnyArray = np.ndarray[Any, Any]
 NAMES = [law.name for law in MACHINE_LAWS]
 # Integrals of smooth densities by 1025 nodes: rounding of the sum.
 QUADRATURE = 1e-12
+# What linear interpolation between 257 nodes leaves, and five errors of a frequency.
+PLACE, INTERPOLATION = 0.02, 1e-3
+# Logarithms of densities through two factorisations of a matrix.
+DENSITY = 1e-10
+# Fourth moments of Student's t with five degrees of freedom are large: 40,000 draws of it.
+COVARIANCE = 0.1
 
 # ------------------------------------------------------------------ sound machines
 
@@ -436,9 +442,8 @@ def test_quadrature(law: Any, error: float) -> None:
     at = float(law.ppf(0.2))
     found = integrate_next(case, prefix, at)
     likelier = float(np.mean(law.pdf(law.rvs(20_000, random_state=0)) > law.pdf(at)))
-    # What linear interpolation between 257 nodes leaves, and five errors of a frequency.
-    assert found.places == pytest.approx([0.2, likelier], abs=0.02)
-    assert abs(found.places[0] - 0.2) <= found.place_error + 1e-3
+    assert found.places == pytest.approx([0.2, likelier], abs=PLACE)
+    assert abs(found.places[0] - 0.2) <= found.place_error + INTERPOLATION
 
 
 def test_proposals_are_densities() -> None:
@@ -450,9 +455,9 @@ def test_proposals_are_densities() -> None:
     mean = proposal.intercept + slope @ before[0]
     draws, log_density = proposal.draw(rng, 50, before)
     expected = stats.multivariate_t(mean, factor @ factor.T, df=5).logpdf(draws)
-    assert log_density == pytest.approx(expected, abs=1e-10)
+    assert log_density == pytest.approx(expected, abs=DENSITY)
     normal = stats.multivariate_normal(mean, factor @ factor.T).logpdf(draws)
-    assert proposal.log_normal(draws, before) == pytest.approx(normal, abs=1e-10)
+    assert proposal.log_normal(draws, before) == pytest.approx(normal, abs=DENSITY)
     many, _ = proposal.draw(rng, 40_000, None)
     # Covariance of Student's t with five degrees of freedom: 5/3 of its scale matrix.
-    assert np.cov(many.T) == pytest.approx(5 / 3 * factor @ factor.T, rel=0.1)
+    assert np.cov(many.T) == pytest.approx(5 / 3 * factor @ factor.T, rel=COVARIANCE)

@@ -226,6 +226,29 @@ def require_finite_weights(model: torch.nn.Module) -> None:
                 )
 
 
+class TokenizerHash:
+    """:func:`tokenizer_hash` of a tokenizer, which takes half a second for a large vocabulary.
+
+    It is taken anew only where what the tokenizer writes of itself has changed.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._written = b""
+        self._hash = ""
+
+    def __call__(self) -> str:
+        """The hash of the tokenizer as it is now."""
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            return tokenizer_hash(self._tokenizer)
+        whole = f"{backend.to_str()} {self._tokenizer.special_tokens_map}"
+        written = hashlib.sha256(whole.encode()).digest()
+        if written != self._written:
+            self._written, self._hash = written, tokenizer_hash(self._tokenizer)
+        return self._hash
+
+
 def tokenizer_hash(tokenizer: Any) -> str:
     """SHA-256 of all that a tokenizer does: its vocabulary, merges, rules and special tokens."""
     backend = getattr(tokenizer, "backend_tokenizer", None)

@@ -16,12 +16,12 @@ import entroprod as ep
 from entroprod.arrays import FloatArray, RandomSource, as_count, as_flag, as_generator
 from entroprod.neural.causal_lm import CachedStepper, attention_of, context_of, examine
 from entroprod.neural.checkpoints import (
+    TokenizerHash,
     configuration_hash,
     from_files,
     from_model,
     is_model,
     require_finite_weights,
-    tokenizer_hash,
 )
 from entroprod.neural.first_token import choose_first_token
 from entroprod.neural.heads import TokenHead
@@ -151,6 +151,7 @@ class HuggingFaceMachine(NeuralMachine):
         require_finite_weights(given.model)
         self._source = given
         self._tokenizer = given.tokenizer
+        self._tokenizer_hash = TokenizerHash(given.tokenizer)
         # Of delimiters; a large vocabulary takes a second to go through.
         self._ends: dict[tuple[str, ...], frozenset[int]] = {}
         self._limit = context_of(given.model.config)
@@ -355,7 +356,6 @@ class HuggingFaceMachine(NeuralMachine):
         import transformers
 
         facts = super().provenance()
-        tokenizer = self._tokenizer
         versions = {**facts["versions"], "transformers": transformers.__version__}
         return {
             **facts,
@@ -364,7 +364,7 @@ class HuggingFaceMachine(NeuralMachine):
             "revision": getattr(self._lm.model.config, "_commit_hash", None),
             "architecture": str(self._lm.model.config.model_type),
             "configuration_sha256": configuration_hash(self._lm.model.config),
-            "tokenizer_sha256": None if tokenizer is None else tokenizer_hash(tokenizer),
+            "tokenizer_sha256": None if self._tokenizer is None else self._tokenizer_hash(),
             "attention": attention_of(self._lm.model.config),
             "context": self._limit,
             "window": None if self._window is None else self._window.to_dict(),

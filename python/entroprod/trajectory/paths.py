@@ -131,6 +131,10 @@ def score_reversals(
     ValueError, TypeError, NumericalError
         As :func:`stochastic_entropy_production`.
 
+    Notes
+    -----
+    Source: [S26]_ eqs 7-36.
+
     Examples
     --------
     >>> import entroprod as ep
