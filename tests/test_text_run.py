@@ -187,8 +187,20 @@ class TestRows:
                 values = super().log_prob(sequences)
                 return np.where(np.asarray(sequences) == 8, np.nan, values)
 
-        with pytest.raises(ep.NumericalError, match="text 5"):
-            score_texts(Broken(), ["a."] * 5 + ["h."] + ["a."] * 5, batch_size=4)
+        class Ragged(Broken):
+            """Networks name a sequence by its place in what they are given."""
+
+            def log_prob_ragged(self, sequences: Any) -> Any:
+                rows = [self.log_prob(one[np.newaxis])[0] for one in sequences]
+                for place, row in enumerate(rows):
+                    if np.isnan(row).any():
+                        raise ep.NumericalError(f"sequences[{place}] has no log-probability")
+                return rows
+
+        texts = ["a."] * 3 + ["a. a.", "a.", "h.", *["a."] * 5]
+        for broken in (Broken(), Ragged()):
+            with pytest.raises(ep.NumericalError, match="text 5"):
+                score_texts(broken, texts, batch_size=4)
 
     @pytest.mark.parametrize(
         ("options", "words"),
