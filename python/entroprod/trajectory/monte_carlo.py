@@ -29,6 +29,7 @@ from entroprod.trajectory.paths import (
     collect,
     reorder,
     score_blocks,
+    told_of,
 )
 from entroprod.trajectory.result import MonteCarlo
 
@@ -122,7 +123,9 @@ def monte_carlo(
         generator = as_generator(rng)
         with reporting(progress, n_paths, "Monte Carlo") as report:
             sigma = run.draw(n_paths, batch_size, generator, report)
-        return _summarise(_moments(sigma), n_steps, n_paths, sigma if keep_sigma else None, run)
+        told = told_of(run.machine, run.other)
+        shown = sigma if keep_sigma else None
+        return _summarise(_moments(sigma), n_steps, n_paths, shown, run, told)
     other = backward_machine(machine, backward)
     require_length(machine, "machine", n_steps)
     require_length(other, "backward", n_steps)
@@ -131,7 +134,7 @@ def monte_carlo(
         moments = gaussian.sample_moments(
             machine, other, n_steps, n_paths, rng, n_threads, report, kept
         )
-    return _summarise(moments, n_steps, n_paths, kept, None)
+    return _summarise(moments, n_steps, n_paths, kept, None, told_of(machine, other))
 
 
 class _Run:
@@ -200,6 +203,7 @@ def _summarise(
     n_drawn: int,
     sigma: FloatArray | None,
     run: _Run | None,
+    told: dict[str, Any],
 ) -> MonteCarlo:
     skip_reasons = {} if run is None else dict(run.skip_reasons)
     n_paths = n_drawn - sum(skip_reasons.values())
@@ -234,6 +238,7 @@ def _summarise(
         skip_reasons=skip_reasons,
         n_infinite=counts.n_infinite,
         n_cut=counts.n_cut,
+        provenance=told,
     )
 
 
