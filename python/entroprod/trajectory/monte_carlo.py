@@ -18,7 +18,7 @@ from entroprod.arrays import (
     require_memory,
 )
 from entroprod.errors import NumericalError
-from entroprod.machine import as_machine, read_sequences, require_sampler
+from entroprod.machine import as_machine, draw_paths, require_sampler
 from entroprod.progress import Progress, Report, reporting
 from entroprod.reversals import Reversal, TokenReversal, require_reversal
 from entroprod.time_varying import backward_machine, require_length
@@ -166,19 +166,9 @@ class _Run:
         return sigma
 
     def _draw_batch(self, n_paths: int, generator: np.random.Generator) -> FloatArray:
-        together = getattr(self.machine, "sample_with_log_prob", None)
-        known = None
-        if callable(together):
-            drawn, known = together(self.n_steps, n_paths, rng=generator)
-        else:
-            drawn = self.machine.sample(self.n_steps, n_paths, rng=generator)
-        blocks = read_sequences(self.machine, drawn, "what machine.sample returns")
-        got = blocks[0].paths.shape[:2]
-        if len(blocks) != 1 or got != (n_paths, self.n_steps):
-            raise ValueError(
-                f"machine.sample must return {n_paths} paths of {self.n_steps} steps, got {got}"
-            )
-        ahead = None if known is None else [np.asarray(known, dtype=np.float64)]
+        block, known = draw_paths(self.machine, self.n_steps, n_paths, generator)
+        blocks = [block]
+        ahead = None if known is None else [known]
         reordering = reorder(self.reversal, blocks, keep_still=self.other is not self.machine)
         straight, back = score_blocks(self.machine, self.other, blocks, [reordering], ahead)
         result = collect(reordering, straight, back[0])
