@@ -428,5 +428,14 @@ def test_a_memory_of_a_wrong_shape() -> None:
         def memory(self, sequences: Any) -> Any:
             return np.zeros(3)
 
-    with pytest.raises(ValueError, match=r"Wrong.memory must return an array of shape \(N, d\)"):
+    with pytest.raises(ValueError, match=r"what Wrong.memory returns must have 2 dim"):
         _ = ep.entropy_production(Wrong(), 3).compression_loss
+
+
+def test_a_memory_that_is_no_number() -> None:
+    class Lost(Parity):
+        def memory(self, sequences: Any) -> Any:
+            return np.full((len(sequences), 1), np.nan)
+
+    with pytest.raises(ValueError, match=r"what Lost.memory returns must be finite, got nan"):
+        _ = ep.entropy_production(Lost(), 3).compression_loss

@@ -21,7 +21,7 @@ from entroprod.frames import as_frame
 from entroprod.machine import (
     Block,
     as_machine,
-    draw,
+    draw_paths,
     log_probs,
     provenance,
     require_sampler,
@@ -225,7 +225,7 @@ def _differences(
     machine: Any, reverse_model: Any, n_steps: int, n_paths: int, generator: np.random.Generator
 ) -> FloatArray:
     """(N, T + 3): ln q - ln p_b of each step, their sum, sigma, and ln P - ln Q of N new paths."""
-    drawn, known = draw(machine, n_steps, n_paths, generator)
+    drawn, known = draw_paths(machine, n_steps, n_paths, generator)
     turned = Block(drawn.paths[:, ::-1], drawn.places, f"{drawn.label}, reversed")
     straight = [] if known is not None else [drawn]
     *first, back = log_probs(machine, [*straight, turned], "machine")

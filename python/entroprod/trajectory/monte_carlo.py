@@ -18,7 +18,7 @@ from entroprod.arrays import (
     require_memory,
 )
 from entroprod.errors import NumericalError
-from entroprod.machine import as_machine, draw, require_sampler
+from entroprod.machine import as_machine, draw_paths, require_sampler
 from entroprod.progress import Progress, Report, reporting
 from entroprod.reversals import Reversal, TokenReversal, require_reversal
 from entroprod.time_varying import backward_machine, require_length
@@ -169,9 +169,9 @@ class _Run:
         return sigma
 
     def _draw_batch(self, n_paths: int, generator: np.random.Generator) -> FloatArray:
-        block, known = draw(self.machine, self.n_steps, n_paths, generator)
-        ahead = None if known is None else [known]
+        block, known = draw_paths(self.machine, self.n_steps, n_paths, generator)
         blocks = [block]
+        ahead = None if known is None else [known]
         reordering = reorder(self.reversal, blocks, keep_still=self.other is not self.machine)
         straight, back = score_blocks(self.machine, self.other, blocks, [reordering], ahead)
         result = collect(reordering, straight, back[0])
