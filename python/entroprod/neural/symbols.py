@@ -14,12 +14,14 @@ from entroprod.neural.scoring import IntArray
 
 def as_symbol(value: SupportsIndex, name: str, n_symbols: int) -> int:
     """One symbol 0 .. V-1."""
-    symbol = _as_integers(value, name)
+    # An integer too large for an array is no symbol either.
+    large = isinstance(value, int) and not -(2**63) <= value < 2**63
+    symbol = np.array(-1) if large else _as_integers(value, name)
     if symbol.ndim != 0:
         msg = f"{name} must be one symbol, got shape {symbol.shape}"
         raise ValueError(msg)
     if not 0 <= int(symbol) < n_symbols:
-        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {int(symbol)}"
+        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {value}"
         raise ValueError(msg)
     return int(symbol)
 
