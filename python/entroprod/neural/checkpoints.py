@@ -202,8 +202,9 @@ def _readable(error: Exception, name: str, what: str) -> Exception:
             reason = "the Hugging Face hub can't be reached, and it isn't in the local cache"
         else:
             reason = _shortened(text)
+        missing = "model with a tokenizer called" if what == "tokenizer" else what
         return ValueError(
-            f"there is no {what} {name!r}, neither a folder here nor on the hub: {reason}"
+            f"there is no {missing} {name!r}, neither a folder here nor on the hub: {reason}"
         )
     return ValueError(
         f"the {what} in {name!r} can't be read: {type(error).__name__}: {_shortened(text)}"

@@ -15,13 +15,15 @@ from entroprod.symbols import as_integers, outside_alphabet
 
 def as_symbol(value: SupportsIndex, name: str, n_symbols: int) -> int:
     """One symbol 0 .. V-1."""
-    given: Any = value
+    # An integer too large for an array is no symbol either.
+    large = isinstance(value, int) and not -(2**63) <= value < 2**63
+    given: Any = -1 if large else value
     symbol = as_integers(given, name, empty=False)
     if symbol.ndim != 0:
         msg = f"{name} must be one symbol, got shape {symbol.shape}"
         raise ValueError(msg)
     if not 0 <= int(symbol) < n_symbols:
-        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {int(symbol)}"
+        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {value}"
         raise ValueError(msg)
     return int(symbol)
 
