@@ -269,7 +269,9 @@ class TestBrokenOff:
         (["--paragraphs"], ("--paragraphs", ".txt")),
         (["--resume"], ("nothing to resume",)),
         (["--resume", "--overwrite"], ("exclude each other",)),
-        (["--delimiters", ""], ("delimiters",)),
+        (["--delimiters", ""], ("--delimiters must not be empty",)),
+        (["--batch-size", str(10**20)], ("--batch-size must",)),
+        (["--sentences-per-block", str(10**20)], ("--sentences-per-block must",)),
         (["--plot", "groups.txt"], ("--plot", ".png")),
     ],
 )
@@ -306,6 +308,28 @@ def test_nothing_is_loaded_in_vain(file: Path, tmp_path: Path, machines: list[Lo
     assert_error(run("text", file, *some), "t.csv", "--overwrite")
     assert output.read_text() == "precious"
     assert machines == []
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.journal", ".csv.provenance.json"])
+def test_the_texts_are_not_overwritten(tmp_path: Path, machines: list[Loaded], suffix: str) -> None:
+    """Not even with --overwrite, under whatever name."""
+    texts = tmp_path / f"t{'.csv' if suffix == '.csv.journal' else suffix}"
+    texts.write_text('["a. b."]' if texts.suffix == ".json" else "text\na. b.\n")
+    content = texts.read_bytes()
+    output = tmp_path / "t.csv"
+    if suffix == ".csv.journal":
+        output = tmp_path / "other.csv"
+        output.with_name("other.csv.journal").symlink_to(texts)
+    result = run("text", texts, "--model", "tiny", "--output", output, "--overwrite")
+    assert_error(result, "--output", "would replace the texts")
+    assert texts.read_bytes() == content
+    assert not machines
+
+
+def test_two_pictures_of_one_name(file: Path, machines: list[Loaded]) -> None:
+    plots = ("--plot", "p.png", "--block-scales", "1", "--block-scale-plot", "./p.png")
+    assert_error(run(*words_of(file, *plots)), "--plot and --block-scale-plot", "p.png")
+    assert not machines
 
 
 def test_the_command_is_listed() -> None:

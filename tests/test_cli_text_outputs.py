@@ -113,6 +113,7 @@ def test_a_report_from_a_table(file: Path) -> None:
     [
         (("--block-scales", "1,x"), "'x' is no length of a block"),
         (("--block-scales", "0"), "'0' is no length of a block"),
+        (("--block-scales", "1" * 20), "is no length of a block"),
         (("--block-scales", "1,,2"), "'' is no length of a block"),
         (("--block-scales", "2s,2s"), "'2s' is there twice"),
         (("--block-scale-plot", "x.png"), "--block-scale-plot needs --block-scales"),

@@ -20,6 +20,10 @@ ROUNDING = 1e-12
 # A product of matrices rounds differently with the number of columns; over T steps that adds up to
 # at most T (n + 1) roundings.
 BATCH = 1e-13
+# Five standard errors of a frequency of 200,000 paths.
+FREQUENCY = 0.006
+# A sum of squares of roundings.
+VANISHING = 1e-20
 STAY = [[0.8, 0.1, 0.1], [0.3, 0.5, 0.2], [0.1, 0.6, 0.3]]
 SHOW = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]
 
@@ -123,8 +127,7 @@ def test_samples_follow_the_model() -> None:
     assert paths.dtype == np.int64
     found = np.bincount(paths @ [4, 2, 1], minlength=8) / len(paths)
     every = ep.enumerate_sequences(model, 3)
-    # Five standard errors.
-    assert found == pytest.approx(np.exp(every.log_prob), abs=0.006)
+    assert found == pytest.approx(np.exp(every.log_prob), abs=FREQUENCY)
     np.testing.assert_array_equal(model.sample(50, 3, rng=5), model.sample(50, 7, rng=5)[:3])
 
 
@@ -165,7 +168,7 @@ def test_detailed_balance_behind_the_scenes_is_seen(
     """What a reversible hidden chain shows looks the same in both directions."""
     emission = data.draw(ept.stochastic_matrices(chain.n_symbols, 3))
     model = HiddenMarkov(chain.transition, emission)
-    assert ep.entropy_production(model, n_steps).total == pytest.approx(0.0, abs=1e-20)
+    assert ep.entropy_production(model, n_steps).total == pytest.approx(0.0, abs=VANISHING)
 
 
 def test_a_driven_hidden_ring_that_shows_little_still_has_a_direction() -> None:

@@ -285,9 +285,13 @@ class TestProvenance:
         handed = HuggingFaceMachine(loaded.model, tokenizer=loaded.tokenizer)
         for name in ("parameters_sha256", "configuration_sha256", "tokenizer_sha256"):
             assert handed.provenance()[name] == loaded.provenance()[name]
+        before = loaded.provenance()["parameters_sha256"]
         with torch.no_grad():
             next(handed.model.parameters()).add_(1.0)
-        assert handed.provenance()["parameters_sha256"] != loaded.provenance()["parameters_sha256"]
+        after = handed.provenance()["parameters_sha256"]
+        assert after != before
+        # The model is the same, and no longer that of the files.
+        assert loaded.provenance()["parameters_sha256"] == after
 
     def test_tokenizer_hash_ignores_its_last_use(self, tmp_path: Path) -> None:
         tokenizer = save_tokenizer(tmp_path)
@@ -295,6 +299,8 @@ class TestProvenance:
         before = machine.provenance()["tokenizer_sha256"]
         tokenizer(TEXTS, truncation=True, max_length=5)
         assert machine.provenance()["tokenizer_sha256"] == before
+        tokenizer.add_tokens(["<new>"])
+        assert machine.provenance()["tokenizer_sha256"] != before
 
     def test_repr(self, gpt2: HuggingFaceMachine) -> None:
         assert "first_token=0" in repr(gpt2)

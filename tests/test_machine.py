@@ -276,11 +276,12 @@ def test_another_machine_reads_the_reordered_sequence() -> None:
         ([], ValueError, "must not be empty"),
         ([[[0, 1]]], ValueError, r"must have shape \(N, T\) or \(T,\), got 3 dimension"),
         (3, ValueError, "must have shape"),
-        ([["a", "b"]], TypeError, "integers; got dtype"),
-        (np.array([["a", "b"]]), TypeError, "integers; got dtype"),
+        ([["a", "b"]], TypeError, "sequences must hold numbers, .* got str"),
+        ({0, 1}, TypeError, "sequences must hold numbers, .* got set"),
+        (np.array([["a", "b"]]), TypeError, "must hold numbers, .* got dtype <U1"),
         (np.array([[0, 1], [2, 5]]), ValueError, r"sequences\[1\] .* got 5 at step 2"),
         (np.array([3]), ValueError, r"sequences must hold symbols .* got 3 at step 1"),
-        (None, ValueError, "must have shape"),
+        (None, TypeError, "must hold numbers, .* got NoneType"),
     ],
 )
 def test_wrong_sequences(sequences: Any, kind: type[Exception], message: str) -> None:
@@ -324,3 +325,157 @@ def test_protocol() -> None:
     assert isinstance(CHAIN, ep.Machine)
     assert isinstance(ep.LinearGaussian.from_var([[[0.5]]], [[1.0]]), ep.Machine)
     assert not isinstance(chain_log_prob, ep.Machine)
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, ep.NumericalError])
+@pytest.mark.parametrize("ragged", [True, False])
+def test_errors_of_machines_name_the_sequence_as_it_was_given(
+    error: type[Exception], ragged: bool
+) -> None:
+    """Machines see them by length, and together with reordered ones."""
+
+    class Picky:
+        n_symbols = 9
+
+        def log_prob(self, sequences: Any) -> Any:
+            return np.stack(self.read(sequences))
+
+        def read(self, sequences: Any) -> Any:
+            for place, sequence in enumerate(sequences):
+                if sequence[0] == 7:
+                    raise error(f"sequences[{place}] starts badly at step 1")
+            return [np.zeros(len(sequence)) for sequence in sequences]
+
+    machine: Any = Picky()
+    if ragged:
+        machine.log_prob_ragged = machine.read
+    with pytest.raises(error, match=r"^sequences\[1\] starts badly at step 1$"):
+        ep.stochastic_entropy_production(machine, [[0, 1], [7, 1, 2], [1, 1]])
+    with pytest.raises(error, match=r"^sequences\[2\] reordered \(sigma\) starts badly"):
+        ep.stochastic_entropy_production(machine, [[0, 1], [1, 2, 3], [1, 7]])
+
+
+# ------------------------------------------------------------------ what machines do and answer
+
+
+def _clears_its_input(sequences: AnyArray) -> AnyArray:
+    answer = chain_log_prob(sequences)
+    sequences[:] = 0
+    return answer
+
+
+CLEARING = ep.FunctionMachine(_clears_its_input, chain_sample, n_symbols=3)
+
+
+def test_a_machine_may_write_into_what_it_is_given() -> None:
+    paths = CHAIN.sample(5, 20, rng=0)
+    kept = paths.copy()
+    reversals = {"token": ep.TokenReversal(), "block": ep.BlockReversal(length=2)}
+    found = ep.score_reversals(CLEARING, paths, reversals)
+    for name, expected in ep.score_reversals(CHAIN, paths, reversals).items():
+        assert np.array_equal(found[name].sigma, expected.sigma)
+    assert np.array_equal(paths, kept)
+    uniform = ep.FunctionMachine(lambda y: np.full(y.shape, -np.log(3)), n_symbols=3)
+    one, other = (ep.retrospective_bound(m, uniform, 4, 50, rng=0) for m in (CHAIN, CLEARING))
+    assert other.total == one.total
+
+
+def test_given_values_are_never_written_to() -> None:
+    def log_prob(values: AnyArray) -> AnyArray:
+        answer = -np.abs(values[..., 0])
+        values *= 0.0
+        return answer
+
+    values = np.arange(6.0).reshape(2, 3, 1)
+    ep.stochastic_entropy_production(ep.FunctionMachine(log_prob, n_outputs=1), values)
+    assert np.array_equal(values.ravel(), np.arange(6.0))
+
+
+def test_machines_get_contiguous_sequences() -> None:
+    def log_prob(sequences: AnyArray) -> AnyArray:
+        assert sequences.flags["C_CONTIGUOUS"]
+        return chain_log_prob(sequences)
+
+    machine = ep.FunctionMachine(log_prob, chain_sample, n_symbols=3)
+    ep.retrospective_bound(machine, log_prob, 4, 10, rng=0)
+    ep.monte_carlo(machine, 4, 10, rng=0)
+
+
+@pytest.mark.parametrize("turn", [np.exp, np.negative], ids=["probabilities", "surprisals"])
+def test_what_is_no_logarithm_of_a_probability_is_refused(turn: Any) -> None:
+    machine = ep.FunctionMachine(lambda y: turn(chain_log_prob(y)), chain_sample, n_symbols=3)
+    message = "at step 1 of .*; logarithms of probabilities aren't above 0"
+    with pytest.raises(ep.NumericalError, match=message):
+        ep.stochastic_entropy_production(machine, [[0, 1]])
+    with pytest.raises(ep.NumericalError, match=message):
+        ep.monte_carlo(machine, 3, 10, rng=0)
+    assert not ep.verify(machine, n_steps=3, n_paths=200)["probabilities_at_most_one"].passed
+
+
+class SamplesWithLogProb:
+    """The chain, whose sampler spoils the log-probabilities that it returns."""
+
+    n_symbols = 3
+
+    def __init__(self, spoil: Any) -> None:
+        self.spoil = spoil
+
+    def log_prob(self, sequences: Any) -> AnyArray:
+        return chain_log_prob(sequences)
+
+    def sample(self, n_steps: int, n_paths: int = 1, *, rng: Any = None) -> AnyArray:
+        return chain_sample(n_steps, n_paths, np.random.default_rng(rng))
+
+    def sample_with_log_prob(self, n_steps: int, n_paths: int = 1, *, rng: Any = None) -> Any:
+        paths = self.sample(n_steps, n_paths, rng=rng)
+        return self.spoil(paths, chain_log_prob(paths))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (lambda y, _: y, TypeError, "must return a tuple of two"),
+        (lambda y, logs: (y, logs, logs), TypeError, "must return a tuple of two"),
+        (lambda y, logs: (y, logs.sum(axis=1)), ValueError, r"in shape \(5, 4\), got \(5,\)"),
+        (lambda y, logs: (y, logs * np.nan), ep.NumericalError, "log-probability of nan"),
+        (lambda y, logs: (y, logs + np.inf), ep.NumericalError, "log-probability of inf"),
+        (lambda y, logs: (y, logs + 0j), TypeError, "real numbers, got dtype complex128"),
+    ],
+)
+def test_wrong_answers_of_sample_with_log_prob(
+    spoil: Any, kind: type[Exception], message: str
+) -> None:
+    machine = SamplesWithLogProb(spoil)
+    with pytest.raises(kind, match=f"sample_with_log_prob .*{message}"):
+        ep.monte_carlo(machine, 4, 5, rng=0)
+    with pytest.raises(kind, match=f"sample_with_log_prob .*{message}"):
+        ep.retrospective_bound(machine, chain_log_prob, 4, 5, rng=0)
+
+
+@pytest.mark.parametrize("size", [3.0, "3", 0, -1, True])
+def test_a_machine_that_tells_a_wrong_size(size: Any) -> None:
+    machine = SamplesWithLogProb(lambda *both: both)
+    machine.n_symbols = size
+    for function in (
+        lambda: ep.stochastic_entropy_production(machine, [[0, 1]]),
+        lambda: ep.verify(machine, n_steps=3, n_paths=10),
+        lambda: ep.fit_reverse_model(machine, 3, 10, order=1, rng=0),
+    ):
+        with pytest.raises((TypeError, ValueError), match=r"machine\.n_symbols must be"):
+            function()
+
+
+def test_symbols_beyond_signed_integers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"below 2\^63, got 9223372036854775808"):
+        ep.stochastic_entropy_production(
+            lambda y: np.zeros(y.shape), np.array([[2**63, 1]], np.uint64)
+        )
+
+
+def test_answers_that_numpy_cannot_read_are_named() -> None:
+    machine: Any = SamplesWithLogProb(lambda *both: both)
+    machine.log_prob = lambda sequences: [[-1.0], [-1.0, -2.0]]
+    with pytest.raises(ValueError, match=r"what machine.log_prob returns must be an array"):
+        ep.stochastic_entropy_production(machine, [[0, 1], [1, 1]])
+    with pytest.raises(TypeError, match="real numbers, got dtype complex128"):
+        ep.entropy_production(ep.FunctionMachine(lambda y: chain_log_prob(y) + 0j, n_symbols=3), 2)

@@ -20,6 +20,18 @@ from entroprod import MarkovChain
 
 # Sums of few terms of order 1, in another order.
 ROUNDING = 1e-13
+# Sums over hundreds of steps, and over tens of thousands, added up in two ways.
+HUNDREDS, THOUSANDS = 1e-12, 1e-10
+# The rate, whose error grows with the number of steps as the total does: some roundings.
+RATE = 1e-13
+# What probabilities differ by is 1e-8 of them: their rounding is so much of the difference.
+NEARLY_REVERSIBLE = 1e-6
+# Squares of roundings, where all terms vanish; the more, the larger they are.
+VANISHING = 1e-25
+# Ratios of neighbours, each a few products and a sum.
+RATIO = 1e-12
+# Five standard errors of a frequency: of the rarest symbol in 400 paths, of one of 1e5 draws.
+SAMPLED = 0.008
 SKEW = [[0.1, 0.7, 0.2], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]]
 
 
@@ -52,7 +64,7 @@ def test_crooks_formula() -> None:
 
 def test_two_symbols_have_no_direction() -> None:
     assert ep.entropy_production_rate(MarkovChain([[0.9, 0.1], [0.6, 0.4]])) == pytest.approx(
-        0.0, abs=1e-30
+        0.0, abs=VANISHING
     )
 
 
@@ -60,7 +72,7 @@ def test_nearly_reversible_chains_keep_their_digits() -> None:
     """At p = 1/2 + e the rate is 8 e^2 (1 + 4 e^2 / 3 + ..), far below rounding of its terms."""
     for e in (2.0**-12, 2.0**-20, 2.0**-26):
         rate = ep.entropy_production_rate(cycle(0.5 + e))
-        assert rate == pytest.approx(8 * e**2 + 32 / 3 * e**4, rel=1e-6)
+        assert rate == pytest.approx(8 * e**2 + 32 / 3 * e**4, rel=NEARLY_REVERSIBLE)
 
 
 @given(ept.markov_chains(), st.integers(1, 6))
@@ -123,14 +135,14 @@ def test_a_slow_chain_by_steps_and_by_doubling() -> None:
     chain = MarkovChain(slow, [1.0, 0.0, 0.0][::-1] * np.array(0.5) + [0.25, 0.25, 0.0])
     for n_steps in (10, 1000, 20_000):
         result = ep.entropy_production(chain, n_steps)
-        assert result.retrospective.sum() == pytest.approx(result.total, rel=1e-10)
+        assert result.retrospective.sum() == pytest.approx(result.total, rel=THOUSANDS)
 
 
 def test_a_trillion_steps() -> None:
     chain = MarkovChain(SKEW, [0.7, 0.2, 0.1])
     rate = ep.entropy_production_rate(chain)
     short, long = (ep.entropy_production(chain, n).total for n in (10**3, 10**12))
-    assert long == pytest.approx(short + (10**12 - 10**3) * rate, rel=1e-13)
+    assert long == pytest.approx(short + (10**12 - 10**3) * rate, rel=RATE)
 
 
 def test_a_periodic_chain_never_settles() -> None:
@@ -141,7 +153,7 @@ def test_a_periodic_chain_never_settles() -> None:
     chain = MarkovChain(ring, [0.4, 0.3, 0.2, 0.1])
     for n_steps in (7, 501):
         result = ep.entropy_production(chain, n_steps)
-        assert result.retrospective.sum() == pytest.approx(result.total, rel=1e-12)
+        assert result.retrospective.sum() == pytest.approx(result.total, rel=HUNDREDS)
     assert ep.entropy_production_rate(chain) == pytest.approx(oracles.rate_of_cycle(p))
 
 
@@ -157,7 +169,7 @@ def test_two_closed_classes_are_named() -> None:
     # What can be computed is.
     for n_steps in (2, 5, 3000):
         result = ep.entropy_production(chain, n_steps)
-        assert result.retrospective.sum() == pytest.approx(result.total, abs=1e-12)
+        assert result.retrospective.sum() == pytest.approx(result.total, abs=HUNDREDS)
 
 
 def test_one_way_steps_are_infinite() -> None:
@@ -212,7 +224,7 @@ def test_pairs_of_chains() -> None:
     pi = settled.stationary_distribution
     reverse = MarkovChain((settled.transition * pi[:, np.newaxis]).T / pi[:, np.newaxis], pi)
     assert ep.entropy_production(settled, 50, backward=reverse).total == pytest.approx(
-        0.0, abs=1e-25
+        0.0, abs=VANISHING
     )
 
 
@@ -224,7 +236,7 @@ def test_stationary_distribution_keeps_small_entries() -> None:
         ladder[i, min(i + 1, k - 1)] += up
         ladder[i, max(i - 1, 0)] += 1 - up
     pi = MarkovChain(ladder).stationary_distribution
-    assert pi[1:] / pi[:-1] == pytest.approx(up / (1 - up), rel=1e-12)
+    assert pi[1:] / pi[:-1] == pytest.approx(up / (1 - up), rel=RATIO)
 
 
 @given(ept.markov_chains(), st.data())
@@ -247,10 +259,9 @@ def test_samples_follow_the_chain() -> None:
     assert paths.dtype == np.int64
     counts = np.zeros((3, 3))
     np.add.at(counts, (paths[:, :-1].ravel(), paths[:, 1:].ravel()), 1)
-    # Five standard errors of the rarest step's frequency.
-    assert counts / counts.sum(axis=1, keepdims=True) == pytest.approx(np.array(SKEW), abs=0.008)
+    assert counts / counts.sum(axis=1, keepdims=True) == pytest.approx(np.array(SKEW), abs=SAMPLED)
     first = np.bincount(chain.sample(1, 100_000, rng=1)[:, 0]) / 1e5
-    assert first == pytest.approx(chain.initial, abs=0.008)
+    assert first == pytest.approx(chain.initial, abs=SAMPLED)
     np.testing.assert_array_equal(chain.sample(50, 3, rng=5), chain.sample(50, 7, rng=5)[:3])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -176,6 +177,21 @@ def test_draws_into_given_axes() -> None:
     left, right = figure.subplots(1, 2)
     assert plot.curve([0.0, 1.0], axes=left) is figure
     assert plot.per_step(ep.entropy_production(MACHINE, 3), axes=right) is figure
+
+
+def test_infinite_sigma_is_counted_and_not_drawn() -> None:
+    ratchet = ep.MarkovChain([[0.9, 0.1, 0.0], [0.0, 0.9, 0.1], [0.1, 0.0, 0.9]])
+    result = ep.monte_carlo(ratchet, 4, 1000, rng=0, keep_sigma=True)
+    axes = plot.sigma_histogram(result).axes[0]
+    _, labels = axes.get_legend_handles_labels()
+    assert f"infinite: {result.n_infinite} of 1,000" in labels
+    first: Any = axes.patches[0]
+    bars = first.get_data()
+    area = float(np.sum(bars.values * np.diff(bars.edges)))
+    np.testing.assert_allclose(area, 1.0 - result.n_infinite / 1000, rtol=AS_DRAWN)
+    clock = ep.MarkovChain([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    with pytest.raises(ValueError, match="no finite value"):
+        plot.sigma_histogram(ep.stochastic_entropy_production(clock, [0, 1, 2, 0]))
 
 
 def test_no_pyplot_and_no_missing_display() -> None:

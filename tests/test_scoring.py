@@ -140,15 +140,56 @@ def test_a_transform_may_work_in_place() -> None:
     torch.testing.assert_close(values, wanted)
 
 
+@pytest.mark.parametrize("way", ["in place", "past the version", "fused", "swapped", "state"])
+def test_a_remembered_hash_follows_the_parameters(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = torch.nn.Linear(700, 3)
+    taken = []
+    whole = modules.parameter_hash
+
+    def counted(*given: object) -> str:
+        taken.append(given)
+        return whole(*given)
+
+    monkeypatch.setattr(modules, "parameter_hash", counted)
+    remembered = modules.ParameterHash(network)
+    assert remembered() == remembered() == whole(network)
+    assert len(taken) == 1
+    weight = network.weight
+    if way == "in place":
+        with torch.no_grad():
+            weight[0, 0] += 1e-3
+    elif way == "past the version":
+        weight.data[2, 5] += 1e-3
+    elif way == "fused":
+        weight.grad = torch.ones_like(weight)
+        torch.optim.Adam([weight], fused=True).step()
+    elif way == "swapped":
+        weight.data = weight.data.flip(0)
+    else:
+        network.load_state_dict(torch.nn.Linear(700, 3).state_dict())
+    assert remembered() == whole(network)
+    assert len(taken) == 2
+
+
+def test_a_known_hash_holds_until_the_parameters_change() -> None:
+    network = torch.nn.Linear(2, 2)
+    remembered = modules.ParameterHash(network, known="of the files")
+    assert remembered() == "of the files"
+    network.bias.data += 1.0
+    assert remembered() == modules.parameter_hash(network)
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
         (
             torch.nan,
-            "sequence 3 has no log-probability at position 1: the logit of symbol 2 is NaN",
+            r"sequences\[3\] has no log-probability at step 2: the logit of symbol 2 is NaN",
         ),
-        (torch.inf, r"sequence 3 .* position 1: the logit of symbol 2 is \+inf"),
-        (-torch.inf, "sequence 3 .* position 1: every logit is -inf: no symbol is possible"),
+        (torch.inf, r"sequences\[3\] .* step 2: the logit of symbol 2 is \+inf"),
+        (-torch.inf, r"sequences\[3\] .* step 2: every logit is -inf: no symbol is possible"),
     ],
 )
 def test_faulty_logits_are_named(bad: float, message: str) -> None:
@@ -156,7 +197,8 @@ def test_faulty_logits_are_named(bad: float, message: str) -> None:
     table[1] = table[1] if bad < 0 else torch.tensor([0.0, 0.0, bad, 0.0])
     if bad < 0:
         table[1] = bad
-    given = [scoring.after(np.array(0), np.array(row)) for row in ([2], [0, 3], [3, 1], [1, 0, 2])]
+    rows = ([2], [0, 3], [3, 1], [1, 0, 2])
+    given = [scoring.after(np.array(0), np.array(row), i) for i, row in enumerate(rows)]
     head = heads.TokenHead(None, 4)
     with pytest.raises(ep.NumericalError, match=message):
         scoring.score(lambda ids, _: table[ids], head, given, device=CPU, batch_tokens=100)
@@ -244,7 +286,7 @@ class Countdown:
 
 
 def test_a_path_that_ends_is_named() -> None:
-    with pytest.raises(ep.NumericalError, match="path 4 can't go on at step 3: every"):
+    with pytest.raises(ep.NumericalError, match="path 4 can't go on at step 4: every"):
         sampling.sample(
             Countdown(),
             heads.TokenHead(None, 3),

@@ -141,6 +141,7 @@ def test_long_fields(tmp_path: Path) -> None:
         ("t.json", b'[{"words": "x"}]', ("[0]", "text_column 'text'", "'words'")),
         ("t.json", b'[{"text": "x", "group": []}]', ("[0]", "group", "list")),
         ("t.json", b"[" * 100_000, ("t.json",)),
+        ("t.json", b"[" + b"1" * 5000 + b"]", ("digits",)),
         ("t.jsonl", b'"x"\n\n{"text": \n', ("broken JSON", "line 3")),
         ("t.jsonl", b'"x"\n[1]\n', ("line 2", "list [1]")),
         ("t.jsonl", b'{"text": "x"}\n{"tekst": "y"}\n', ("line 2", "'text'", "'tekst'")),

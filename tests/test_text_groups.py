@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -289,11 +290,41 @@ def test_result() -> None:
         (table_of(a=[1], b=[2]), {"metrics": "sigma", "confidence_level": "1"}, "confidence_level"),
         (table_of(a=[1], b=[2]), {"metrics": "sigma", "n_bootstrap": 0}, "n_bootstrap"),
         (table_of(a=[1], b=[2]), {"metrics": "sigma", "rng": -1}, "rng"),
+        (table_of(a=[1], b=[2]), {"metrics": 3}, "metrics must be a sequence of names, got 3"),
+        (table_of(a=[1], b=[2]), {"metrics": "sigma", "groups": 3}, "groups must be a sequence"),
+        ({"group": ["a", "b", "a"], "s": [1, 2]}, {"metrics": "s"}, "'s' has 2 rows, .* groups 3"),
+        ({"group": ["a", "b"], "s": [1, 2, 3]}, {"metrics": "s"}, "'s' has 3 rows, .* groups 2"),
+        ({"group": ["a", "b"], "s": np.ones((2, 2))}, {"metrics": "s"}, r"'s' .* shape \(2, 2\)"),
+        ({"group": ["a", "b"], "s": np.array([1j, 2])}, {"metrics": "s"}, "'s' .* complex"),
+        ({"group": ["a", "b"], "s": [1j, 2]}, {"metrics": "s"}, "'s' .* complex"),
+        ({"group": ["a", "b"], "s": [10**400, 1]}, {"metrics": "s"}, "'s' must hold numbers"),
+        ({"group": np.ones((2, 2)), "s": [1, 2]}, {"metrics": "s"}, "group: .* one value"),
     ],
 )
 def test_bad_arguments(table: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises((ValueError, TypeError, FileNotFoundError), match=words):
         compare_groups(table, **options)
+
+
+def test_columns_named_by_numbers_and_twice() -> None:
+    pandas = pytest.importorskip("pandas")
+    rows = [["a", 1.0, 2.0], ["b", 2.0, 3.0]]
+    frame = pandas.DataFrame(rows, columns=["group", 0, 1])
+    assert compare_groups(frame, metrics="0").comparisons[0].u == 0.0
+    frame.columns = ["group", "s", "s"]
+    with pytest.raises(ValueError, match="metrics: table has 2 columns 's'"):
+        compare_groups(frame, metrics="s")
+
+
+def test_memory_of_the_bootstrap_with_few_distinct_values() -> None:
+    """A block holds some arrays of 2^21 numbers; all draws at once would be five times as many."""
+    n, limit = 500, 4 * 8 * 2**21
+    table = {"group": ["a"] * n + ["b"] * n, "sigma": np.zeros(2 * n)}
+    tracemalloc.start()
+    compare_groups(table, metrics="sigma", n_bootstrap=20_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < limit
 
 
 def test_pandas_and_torch_are_imported_when_used() -> None:

@@ -187,8 +187,32 @@ class TestRows:
                 values = super().log_prob(sequences)
                 return np.where(np.asarray(sequences) == 8, np.nan, values)
 
-        with pytest.raises(ep.NumericalError, match="text 5"):
-            score_texts(Broken(), ["a."] * 5 + ["h."] + ["a."] * 5, batch_size=4)
+        class Ragged(Broken):
+            """Networks name a sequence by its place in what they are given."""
+
+            def log_prob_ragged(self, sequences: Any) -> Any:
+                rows = [self.log_prob(one[np.newaxis])[0] for one in sequences]
+                for place, row in enumerate(rows):
+                    if np.isnan(row).any():
+                        raise ep.NumericalError(f"sequences[{place}] has no log-probability")
+                return rows
+
+        texts = ["a."] * 3 + ["a. a.", "a.", "h.", *["a."] * 5]
+        for broken in (Broken(), Ragged()):
+            with pytest.raises(ep.NumericalError, match="text 5"):
+                score_texts(broken, texts, batch_size=4)
+
+        class OfOrders(CharacterMachine):
+            """Names one of all the orders that it was given, as networks do."""
+
+            def log_prob(self, sequences: Any) -> np.ndarray:
+                found = np.flatnonzero((np.asarray(sequences) == 8).any(axis=-1))
+                if found.size:
+                    raise ep.NumericalError(f"sequence {found[-1]} has no log-probability")
+                return super().log_prob(sequences)
+
+        with pytest.raises(ep.NumericalError, match=r"^text 5 has no log-probability"):
+            score_texts(OfOrders(), ["a."] * 5 + ["h."] + ["a."] * 5, batch_size=4)
 
     @pytest.mark.parametrize(
         ("options", "words"),
@@ -266,7 +290,8 @@ class TestFiles:
     def test_other_files_are_no_tables(self, tmp_path: Path) -> None:
         pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "t.parquet")
         (tmp_path / "t.csv").write_text("a\n1\n")
-        for name in ("t.parquet", "t.csv"):
+        (tmp_path / "latin.csv").write_bytes(b"a\ncaf\xe9\n")
+        for name in ("t.parquet", "t.csv", "latin.csv"):
             with pytest.raises(ValueError, match="no table of scored texts"):
                 read_results(tmp_path / name)
         with pytest.raises(FileNotFoundError):

@@ -259,11 +259,19 @@ def test_provenance() -> None:
 @pytest.mark.parametrize(
     ("sequences", "error", "message"),
     [
-        ([[0, 1], [2, 3]], ValueError, r"symbols 0 \.\. 2, got 3 in sequence 1 at position 1"),
-        ([0, -1], ValueError, r"symbols 0 \.\. 2, got -1 in sequence 0 at position 1"),
-        ([[0.0, 1.0]], TypeError, "sequences must hold integers .* dtype float64"),
-        ([[True, False]], TypeError, "sequences must hold integers .* dtype bool"),
-        (["a"], TypeError, "sequences must hold integers"),
+        ([[0, 1], [2, 3]], ValueError, r"sequences\[1\] .* below n_symbols = 3; got 3 at step 2"),
+        ([0, -1], ValueError, r"sequences must .* below n_symbols = 3; got -1 at step 2"),
+        (
+            [[0.0, 1.0]],
+            TypeError,
+            "must hold symbols, which are integers; got dtype float64",
+        ),
+        (
+            [[True, False]],
+            TypeError,
+            "must hold symbols, which are integers; got dtype bool",
+        ),
+        (["a"], TypeError, "sequences must hold symbols, which are integers"),
         ([], ValueError, "sequences must not be empty"),
         ([[], []], ValueError, "sequences must not be empty"),
         ([[[0]]], ValueError, r"shape \(N, T\) or \(T,\), got \(1, 1, 1\)"),
@@ -279,8 +287,8 @@ def test_bad_sequences(sequences: Any, error: type[Exception], message: str) -> 
 @pytest.mark.parametrize(
     ("sequences", "error", "message"),
     [
-        ([[0], [2, 3]], ValueError, r"symbols 0 \.\. 2, got 3 in sequence 1 at position 1"),
-        ([[0], [1.5]], TypeError, r"sequences\[1\] must hold integers"),
+        ([[0], [2, 3]], ValueError, r"sequences\[1\] .* below n_symbols = 3; got 3 at step 2"),
+        ([[0], [1.5]], TypeError, r"sequences\[1\] must hold symbols, which are integers"),
         ([[0], []], ValueError, r"sequences\[1\] must not be empty"),
         ([[0], [[1]]], ValueError, r"sequences\[1\] must have shape \(T,\), got \(1, 1\)"),
         (7, TypeError, "sequences must be a list of arrays, got int"),
@@ -298,7 +306,7 @@ def test_bad_ragged_sequences(sequences: Any, error: type[Exception], message: s
         ({"first_token": None}, ValueError, "give first_token, the fixed token .* or first_logits"),
         ({"first_logits": [0, 0, 0]}, ValueError, "and not both"),
         ({"first_token": 3}, ValueError, r"first_token must be a symbol 0 \.\. 2, got 3"),
-        ({"first_token": 1.0}, TypeError, "first_token must hold integers"),
+        ({"first_token": 1.0}, TypeError, "first_token must hold symbols, which are integers"),
         ({"first_token": [1]}, ValueError, "first_token must be one symbol"),
         ({"first_token": None, "first_logits": [0, 0]}, ValueError, r"shape \(3,\), got \(2,\)"),
         ({"first_token": None, "first_logits": [0, np.nan, 0]}, ValueError, "first_logits must be"),
@@ -359,9 +367,9 @@ def test_faulty_logits_are_named_when_scored_and_when_sampled() -> None:
     table = torch.zeros(3, 3)
     table[2, 1] = torch.nan
     model = TorchMachine(lambda ids: table[ids], n_symbols=3, first_token=0)
-    with pytest.raises(ep.NumericalError, match=r"sequence 1 .* position 2: the logit of symbol 1"):
+    with pytest.raises(ep.NumericalError, match=r"sequences\[1\] .* step 3: the logit of symbol 1"):
         model.log_prob([[0, 1, 2], [1, 2, 0]])
-    with pytest.raises(ep.NumericalError, match=r"path \d+ can't go on at step [12]"):
+    with pytest.raises(ep.NumericalError, match=r"path \d+ can't go on at step [23]"):
         model.sample(3, 40, rng=0)
 
 
@@ -528,5 +536,5 @@ def test_bad_heads() -> None:
 def test_faulty_parameters_are_named(row: list[float], message: str) -> None:
     fixed = torch.tensor(row, dtype=torch.float64)
     model = TorchMachine(lambda y: fixed.expand(*y.shape[:2], 4), head=GaussianHead(2))
-    with pytest.raises(ep.NumericalError, match=f"sequence 0 .* position 0: .*{message}"):
+    with pytest.raises(ep.NumericalError, match=rf"sequences\[0\] .* step 1: .*{message}"):
         model.log_prob([[0.0, 0.0]])

@@ -261,9 +261,11 @@ public:
 private:
     // sum_j r^j for j < n_steps, r^n_steps being `power`.
     static double sum_of_powers(double power, int n_steps) {
+        // Nearer to 1 the difference loses digits, and the sum is n_steps to as many.
+        constexpr double near_one = 1e-9;
         const double ratio = std::pow(power, 1.0 / n_steps);
-        const double by_difference = (1.0 - power) / (1.0 - ratio);
-        return std::abs(1.0 - ratio) > 1e-9 ? by_difference : n_steps;
+        if (std::abs(1.0 - ratio) <= near_one) return n_steps;
+        return (1.0 - power) / (1.0 - ratio);
     }
 
     // vector -> matrix vector, normed; its growth.

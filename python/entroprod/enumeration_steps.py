@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from entroprod.arrays import FloatArray, as_read_only, require_memory
+from entroprod.arrays import FloatArray, as_float_array, as_read_only, require_memory
 from entroprod.prefixes import Prefixes, digits, reversed_order
 from entroprod.probabilities import BoolArray, logarithm, mean_log, relative_entropy_terms
 from entroprod.production_result import Decomposition
@@ -106,18 +106,17 @@ class EnumeratedSteps:
             return labels, 0
         sequences = digits(known, k, length)[:, ::-1]
         rows = max(1, _SYMBOLS_AT_ONCE // max(1, length))
-        parts = [
-            np.asarray(self.reader.memory(np.ascontiguousarray(part)), dtype=np.float64)
-            for part in np.split(sequences, range(rows, len(sequences), rows))
-        ]
-        require_memory(32 * sum(part.size for part in parts), "n_steps", "all memories")
-        memory = np.concatenate(parts)
-        if memory.ndim != 2 or len(memory) != len(known):
-            msg = (
-                f"{type(self.reader).__name__}.memory must return an array of shape (N, d) for N "
-                f"sequences, got {parts[0].shape} for {min(rows, len(known))}"
-            )
-            raise ValueError(msg)
+        name = f"what {type(self.reader).__name__}.memory returns"
+        memories = []
+        for part in np.split(sequences, range(rows, len(sequences), rows)):
+            given = self.reader.memory(np.ascontiguousarray(part))
+            memory = as_float_array(given, name, 2)
+            if len(memory) != len(part):
+                msg = f"{name} must have shape (N, d) for {len(part)} sequences, got {memory.shape}"
+                raise ValueError(msg)
+            memories.append(memory)
+        require_memory(32 * sum(part.size for part in memories), "n_steps", "all memories")
+        memory = np.concatenate(memories)
         groups = _groups(memory, self.memory_tolerance)
         labels[known] = known[np.unique(groups, return_index=True)[1]][groups]
         return labels, int(groups.max()) + 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -21,8 +24,12 @@ from entroprod.errors import NumericalError
 
 AnyArray: TypeAlias = NDArray[Any]
 
+# How errors of machines name one of the sequences that they were given.
+_PLACE = re.compile(r"\bsequences\[(\d+)\]")
 # Steps that a machine is given at once, unless it takes all lengths together.
 _BATCH = 2**17
+# No logarithm of a probability is above 0; what single and half precision leave is below this.
+_ABOVE_ZERO = 0.1
 
 
 @runtime_checkable
@@ -108,7 +115,7 @@ class FunctionMachine:
 
     def log_prob(self, sequences: ArrayLike) -> AnyArray:
         """(N, T) nats per step, as the function gives them."""
-        return np.asarray(self.function(np.asarray(sequences)))
+        return read_array(self.function(np.asarray(sequences)), "what function returns")
 
     def sample(self, n_steps: int, n_paths: int = 1, *, rng: RandomSource = None) -> AnyArray:
         """Draw N sequences of T steps.
@@ -121,7 +128,7 @@ class FunctionMachine:
         if self.sampler is None:
             raise TypeError("this FunctionMachine can't sample: it was made without a sampler")
         steps, paths = as_count(n_steps, "n_steps"), as_count(n_paths, "n_paths")
-        return np.asarray(self.sampler(steps, paths, as_generator(rng)))
+        return read_array(self.sampler(steps, paths, as_generator(rng)), "what sampler returns")
 
 
 def as_machine(value: Any, name: str) -> Any:
@@ -183,9 +190,8 @@ def read_sequences(machine: Any, sequences: Any, name: str = "sequences") -> lis
     ValueError, TypeError
         Naming the sequence and the step.
     """
-    n_symbols = getattr(machine, "n_symbols", None)
-    n_outputs = getattr(machine, "n_outputs", None)
-    depth, leaf = _look_inside(sequences)
+    n_symbols, n_outputs = told_size(machine, "n_symbols"), told_size(machine, "n_outputs")
+    depth, leaf = _look_inside(sequences, name)
     discrete = n_symbols is not None
     if n_symbols is None and n_outputs is None:
         discrete = np.asarray(leaf).dtype.kind in "iu"
@@ -220,7 +226,13 @@ def by_length(sequences: Sequence[AnyArray], label: str = "") -> list[Block]:
     ]
 
 
-def _look_inside(value: Any) -> tuple[int, Any]:
+def told_size(machine: Any, name: str) -> int | None:
+    """What a machine tells of n_symbols or n_outputs, checked; None where it tells nothing."""
+    told = getattr(machine, name, None)
+    return None if told is None else as_count(told, f"machine.{name}")
+
+
+def _look_inside(value: Any, name: str) -> tuple[int, Any]:
     """Number of dimensions of an array or of nested lists, and the first number in it."""
     depth = 0
     while isinstance(value, (list, tuple)):
@@ -228,7 +240,10 @@ def _look_inside(value: Any) -> tuple[int, Any]:
         if not value:
             return depth, 0
         value = value[0]
-    array = value if isinstance(value, np.ndarray) else read_array(value, "sequences")
+    array = value if isinstance(value, np.ndarray) else read_array(value, name)
+    if array.dtype.kind in "OSU":
+        got = f"dtype {array.dtype}" if array.ndim else type(array.item()).__name__
+        raise TypeError(f"{name} must hold numbers, in an array or in lists of one; got {got}")
     first = array.reshape(-1)[0] if array.size else array.dtype.type(0)
     return depth + array.ndim, first
 
@@ -248,6 +263,8 @@ def _as_symbols(array: AnyArray, name: str, n_symbols: int | None, ndim: int) ->
         raise ValueError(
             f"{which} must hold symbols from 0{most}; got {array[at]} at step {at[-1] + 1}"
         )
+    if array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} must hold symbols below 2^63, got {array.max()}")
     return array.astype(np.int64)
 
 
@@ -272,55 +289,124 @@ def log_probs(machine: Any, blocks: Sequence[Block], name: str) -> list[FloatArr
         rows = np.empty(block.paths.shape[:2])
         size = max(1, _BATCH // block.n_steps)
         for start in range(0, len(rows), size):
-            batch = block.paths[start : start + size]
-            values = np.asarray(machine.log_prob(batch))
-            _require_shape(values, batch.shape[:2], f"{name}.log_prob")
-            rows[start : start + size] = values
-        results.append(_require_probabilities(rows, block, name))
+            batch = _own(block.paths[start : start + size])
+            shape = batch.shape[:2]
+            with _naming(_names([block], start)):
+                given = machine.log_prob(batch)
+            rows[start : start + size] = read_log_probs(given, shape, f"{name}.log_prob")
+        results.append(require_probabilities(rows, block, name))
     return results
+
+
+def _own(paths: AnyArray) -> AnyArray:
+    """A copy for the machine, which may write into it; and in C order, as torch wants it."""
+    return np.array(paths, order="C")
 
 
 def _log_probs_ragged(
     function: Callable[[list[AnyArray]], Sequence[ArrayLike]], blocks: Sequence[Block], name: str
 ) -> list[FloatArray]:
-    sequences = [path for block in blocks for path in block.paths]
-    given = [np.asarray(row) for row in function(sequences)] if sequences else []
-    if len(given) != len(sequences):
+    shapes = [block.paths.shape[1:2] for block in blocks for _ in block.paths]
+    sequences = [path for block in blocks for path in _own(block.paths)]
+    with _naming(_names(blocks)):
+        given = list(function(sequences)) if sequences else []
+    if len(given) != len(shapes):
         raise ValueError(
-            f"{name} must return an array for each of {len(sequences)} sequences, got {len(given)}"
+            f"{name} must return an array for each of {len(shapes)} sequences, got {len(given)}"
         )
-    for row, sequence in zip(given, sequences):
-        _require_shape(row, sequence.shape[:1], name)
+    read = [read_log_probs(row, shape, name) for row, shape in zip(given, shapes)]
     results, start = [], 0
     for block in blocks:
-        rows = given[start : start + len(block.paths)]
+        rows = read[start : start + len(block.paths)]
         values = np.array(rows, np.float64).reshape(block.paths.shape[:2])
-        results.append(_require_probabilities(values, block, name))
+        results.append(require_probabilities(values, block, name))
         start += len(block.paths)
     return results
 
 
-def _require_shape(values: AnyArray, shape: tuple[int, ...], name: str) -> None:
+def _names(blocks: Sequence[Block], start: int = 0) -> Iterator[str]:
+    """What sequences are called in errors, block by block, from a row of the first on."""
+    names = (block.name_of(row) for block in blocks for row in range(len(block.paths)))
+    return itertools.islice(names, start, None)
+
+
+@contextmanager
+def _naming(names: Iterator[str]) -> Iterator[None]:
+    """Let errors that a machine raises call the sequences as the user does.
+
+    The machine names them by their places in what it was given: sorted by length, and reordered
+    ones among them.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, NumericalError) as error:
+        known = [] if _PLACE.search(str(error)) is None else list(names)
+
+        def rename(found: re.Match[str]) -> str:
+            place = int(found[1])
+            return known[place] if place < len(known) else found[0]
+
+        text = _PLACE.sub(rename, str(error))
+        if text == str(error) or type(error) not in (ValueError, TypeError, NumericalError):
+            raise
+        raise type(error)(text) from error
+
+
+def read_log_probs(given: Any, shape: tuple[int, ...], name: str) -> AnyArray:
+    """What a machine gave as nats per step: real numbers, in the shape that was asked for."""
+    values = read_array(given, f"what {name} returns")
     if values.shape != shape:
         raise ValueError(f"{name} must return nats per step in shape {shape}, got {values.shape}")
     if values.dtype.kind not in "fiu":
         raise TypeError(f"{name} must return real numbers, got dtype {values.dtype}")
+    return values
 
 
-def _require_probabilities(rows: FloatArray, block: Block, name: str) -> FloatArray:
-    """Refuse NaN and positive infinity, which no logarithm of a probability is."""
-    # Both survive the sum; -inf, a probability of 0, is fine.
-    with np.errstate(invalid="ignore"):
-        if rows.sum() < np.inf:
-            return rows
-    wrong = np.isnan(rows) | np.isposinf(rows)
-    if wrong.any():
-        row, step = (int(i) for i in np.argwhere(wrong)[0])
-        raise NumericalError(
-            f"{name} gives a log-probability of {rows[row, step]} at step {step + 1} of "
-            f"{block.name_of(row)}"
+def require_probabilities(rows: FloatArray, block: Block, name: str) -> FloatArray:
+    """Refuse NaN and positive infinity, and for symbols all that no logarithm of a probability is.
+
+    Densities may exceed 1.
+    """
+    # NaN survives the maximum; -inf, a probability of 0, is fine.
+    highest = _ABOVE_ZERO if block.paths.ndim == 2 else np.finfo(np.float64).max
+    if rows.max() <= highest:
+        return rows
+    row, step = (int(i) for i in np.argwhere(~(rows <= highest))[0])
+    value, name_of_row = rows[row, step], block.name_of(row)
+    why = "; logarithms of probabilities aren't above 0" if np.isfinite(value) else ""
+    raise NumericalError(
+        f"{name} gives a log-probability of {value} at step {step + 1} of {name_of_row}{why}"
+    )
+
+
+def draw_paths(
+    machine: Any, n_steps: int, n_paths: int, generator: np.random.Generator
+) -> tuple[Block, FloatArray | None]:
+    """Sampled paths, and their nats per step where the machine's sampling computes them."""
+    together = getattr(machine, "sample_with_log_prob", None)
+    known = None
+    if callable(together):
+        answer = together(n_steps, n_paths, rng=generator)
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise TypeError(
+                "machine.sample_with_log_prob must return a tuple of two, sequences and "
+                f"their log_prob; got {type(answer).__name__}"
+            )
+        drawn, known = answer
+    else:
+        drawn = machine.sample(n_steps, n_paths, rng=generator)
+    blocks = read_sequences(machine, drawn, "what machine.sample returns")
+    got = blocks[0].paths.shape[:2]
+    if len(blocks) != 1 or got != (n_paths, n_steps):
+        raise ValueError(
+            f"machine.sample must return {n_paths} paths of {n_steps} steps, got {got}"
         )
-    return rows
+    block = blocks[0]._replace(label=" of a batch")
+    if known is None:
+        return block, None
+    name = "machine.sample_with_log_prob"
+    read = read_log_probs(known, got, name).astype(np.float64)
+    return block, require_probabilities(read, block, name)
 
 
 def provenance(machine: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from entroprod.arrays import FloatArray, as_count, require_memory
 from entroprod.errors import NumericalError
+from entroprod.machine import read_log_probs
 
 # Sequences are scored so many symbols at a time.
 _SYMBOLS_AT_ONCE = 2**20
@@ -99,13 +100,8 @@ def _chunks(n_sequences: int, n_steps: int) -> Iterator[tuple[int, int]]:
 
 
 def _answers(machine: Any, sequences: NDArray[np.int64], name: str) -> FloatArray:
-    logs = np.asarray(machine.log_prob(sequences), dtype=np.float64)
-    if logs.shape != sequences.shape:
-        msg = (
-            f"{name}.log_prob must return nats per step in shape {sequences.shape}, got "
-            f"{logs.shape}"
-        )
-        raise ValueError(msg)
+    given = machine.log_prob(sequences.copy())
+    logs = read_log_probs(given, sequences.shape, f"{name}.log_prob").astype(np.float64)
     wrong = ~(logs <= _ABOVE_ZERO)
     if wrong.any():
         row, position = (int(i) for i in np.argwhere(wrong)[0])

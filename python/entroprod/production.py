@@ -307,8 +307,12 @@ def _require_any_machine(machine: Any) -> None:
         "machine must be a LinearGaussian or a TimeVaryingLinearGaussian, or a discrete machine "
         f"with n_symbols and log_prob, got {type(machine).__name__}"
     )
-    if callable(getattr(machine, "log_prob", None)):
+    if isinstance(machine, type):
+        msg += ": make one"
+    elif callable(getattr(machine, "log_prob", None)):
         msg += ": monte_carlo estimates entropy production of any machine that can sample"
+    elif callable(machine):
+        msg += ": FunctionMachine(function, n_symbols=...) makes one of a function"
     raise TypeError(msg)
 
 

@@ -19,12 +19,11 @@ from entroprod.arrays import (
 )
 from entroprod.frames import as_frame
 from entroprod.machine import (
-    AnyArray,
     Block,
     as_machine,
+    draw_paths,
     log_probs,
     provenance,
-    read_sequences,
     require_sampler,
 )
 from entroprod.progress import Progress, reporting
@@ -106,18 +105,11 @@ class RetrospectiveBound:
     ) -> Figure:
         """Picture of the bound over t, with two standard errors: needs matplotlib.
 
-        Parameters
-        ----------
-        exact : array_like, (T,), optional
-            D_t, nats, drawn beside it.
-        title : str
-            Written above the axes.
-        axes : matplotlib Axes, optional
-            Where to draw; a new figure is made if not given.
+        As :func:`entroprod.plot.retrospective_bound`.
         """
-        from entroprod import retrospective_plot
+        from entroprod import plot
 
-        return retrospective_plot.draw(self, exact, title, axes)
+        return plot.retrospective_bound(self, exact=exact, title=title, axes=axes)
 
     def __repr__(self) -> str:
         lines = [
@@ -233,10 +225,9 @@ def _differences(
     machine: Any, reverse_model: Any, n_steps: int, n_paths: int, generator: np.random.Generator
 ) -> FloatArray:
     """(N, T + 3): ln q - ln p_b of each step, their sum, sigma, and ln P - ln Q of N new paths."""
-    paths, known = draw_paths(machine, n_steps, n_paths, generator)
-    places = np.arange(n_paths)
-    turned = Block(paths[:, ::-1], places, " of a batch, reversed")
-    straight = [] if known is not None else [Block(paths, places, " of a batch")]
+    drawn, known = draw_paths(machine, n_steps, n_paths, generator)
+    turned = Block(drawn.paths[:, ::-1], drawn.places, f"{drawn.label}, reversed")
+    straight = [] if known is not None else [drawn]
     *first, back = log_probs(machine, [*straight, turned], "machine")
     ahead = first[0] if known is None else known
     (model,) = log_probs(reverse_model, [turned], "reverse_model")
@@ -251,26 +242,6 @@ def _differences(
     forward = ahead.sum(axis=1)
     sums = (total, forward - back.sum(axis=1), forward - model.sum(axis=1))
     return np.column_stack([steps, *sums])
-
-
-def draw_paths(
-    machine: Any, n_steps: int, n_paths: int, generator: np.random.Generator
-) -> tuple[AnyArray, FloatArray | None]:
-    """Sampled paths, (N, T) or (N, T, m), and their nats per step where sampling computes them."""
-    together = getattr(machine, "sample_with_log_prob", None)
-    ahead = None
-    if callable(together):
-        drawn, known = together(n_steps, n_paths, rng=generator)
-        ahead = np.asarray(known, dtype=np.float64)
-    else:
-        drawn = machine.sample(n_steps, n_paths, rng=generator)
-    blocks = read_sequences(machine, drawn, "what machine.sample returns")
-    paths = blocks[0].paths
-    if len(blocks) != 1 or paths.shape[:2] != (n_paths, n_steps):
-        raise ValueError(
-            f"machine.sample must return {n_paths} paths of {n_steps} steps, got {paths.shape[:2]}"
-        )
-    return paths, ahead
 
 
 def _require_possible(ahead: FloatArray) -> None:

@@ -278,6 +278,15 @@ class Permutation(Reversal):
         The reordered sequence is sequence[order]: a permutation of 0 .. T-1, for sequences of T
         steps alone; or a function of T that gives one.
 
+    Raises
+    ------
+    ValueError, TypeError
+        ``order`` is no permutation.
+
+    Notes
+    -----
+    Source: [S26]_ eqs 28-36, of which the reversals of tokens and of blocks are cases.
+
     Examples
     --------
     >>> import numpy as np

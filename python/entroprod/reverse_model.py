@@ -14,8 +14,14 @@ from entroprod.arrays import (
     as_generator,
     require_memory,
 )
-from entroprod.machine import AnyArray, FunctionMachine, as_machine, require_sampler
-from entroprod.retrospective import draw_paths
+from entroprod.machine import (
+    AnyArray,
+    FunctionMachine,
+    as_machine,
+    draw_paths,
+    require_sampler,
+    told_size,
+)
 from entroprod.time_varying import TimeVaryingLinearGaussian
 
 # Paths sampled at once.
@@ -90,8 +96,7 @@ def fit_reverse_model(
     n_steps = as_count(n_steps, "n_steps")
     n_paths = as_count(n_paths, "n_paths")
     order = min(as_count(order, "order"), max(n_steps - 1, 1))
-    n_symbols = getattr(machine, "n_symbols", None)
-    n_outputs = getattr(machine, "n_outputs", None)
+    n_symbols, n_outputs = told_size(machine, "n_symbols"), told_size(machine, "n_outputs")
     if n_symbols is not None:
         cells = n_steps * n_symbols ** (order + 1)
         require_memory(16 * cells, "order", f"a table of {cells} probabilities")
@@ -114,7 +119,7 @@ def reversed_samples(machine: Any, n_steps: int, n_paths: int, rng: RandomSource
     require_memory(3 * 8 * size, "n_paths", f"{n_paths} paths of {n_steps} steps")
     generator = np.random.default_rng(as_generator(rng).integers(2**63, size=4))
     batches = [
-        draw_paths(machine, n_steps, min(_BATCH, n_paths - start), generator)[0]
+        draw_paths(machine, n_steps, min(_BATCH, n_paths - start), generator)[0].paths
         for start in range(0, n_paths, _BATCH)
     ]
     return np.concatenate(batches)[:, ::-1]

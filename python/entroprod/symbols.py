@@ -28,7 +28,7 @@ def as_symbols(value: ArrayLike, n_symbols: int, *, empty: bool = False) -> Symb
 
     With ``empty``, T may be 0.
     """
-    array = _as_integers(value, "sequences", empty)
+    array = as_integers(value, "sequences", empty)
     if array.ndim not in {1, 2}:
         msg = f"sequences must have shape (N, T) or (T,), got {array.shape}"
         raise ValueError(msg)
@@ -41,7 +41,7 @@ def as_symbols(value: ArrayLike, n_symbols: int, *, empty: bool = False) -> Symb
     if outside.any():
         path, position = (int(i) for i in np.argwhere(outside)[0])
         name = "sequences" if single else f"sequences[{path}]"
-        raise _outside(n_symbols, rows[path, position], name, position)
+        raise outside_alphabet(n_symbols, rows[path, position], name, position)
     return SymbolSequences(rows, single)
 
 
@@ -56,19 +56,20 @@ def as_ragged_symbols(
         raise ValueError("sequences must not be empty, got a list of none")
     read = []
     for index, value in enumerate(sequences):
-        array = _as_integers(value, f"sequences[{index}]", False)
+        array = as_integers(value, f"sequences[{index}]", False)
         if array.ndim != 1 or array.size == 0:
             msg = f"sequences[{index}] must have shape (T,), T >= 1, got {array.shape}"
             raise ValueError(msg)
         outside = (array < 0) | (array >= n_symbols)
         if outside.any():
             position = int(np.flatnonzero(outside)[0])
-            raise _outside(n_symbols, array[position], f"sequences[{index}]", position)
+            raise outside_alphabet(n_symbols, array[position], f"sequences[{index}]", position)
         read.append(array.astype(np.int64, copy=False))
     return np.concatenate(read), np.array([array.size for array in read], dtype=np.int64)
 
 
-def _as_integers(value: ArrayLike, name: str, empty: bool) -> SymbolArray:
+def as_integers(value: ArrayLike, name: str, empty: bool) -> SymbolArray:
+    """An array of integers; without ``empty``, at least one."""
     array = read_array(value, name)
     # An empty list has no integers to tell its kind by.
     if empty and array.size == 0 and array.dtype == np.float64:
@@ -82,7 +83,8 @@ def _as_integers(value: ArrayLike, name: str, empty: bool) -> SymbolArray:
     return array
 
 
-def _outside(n_symbols: int, symbol: object, name: str, position: int) -> ValueError:
+def outside_alphabet(n_symbols: int, symbol: object, name: str, position: int) -> ValueError:
+    """Error for a symbol that there isn't, at a position from 0; steps are told from 1."""
     return ValueError(
         f"{name} must hold symbols from 0 and below n_symbols = {n_symbols}; got {symbol} at step "
         f"{position + 1}"

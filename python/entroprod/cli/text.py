@@ -20,7 +20,7 @@ from entroprod.text.groups import described
 from entroprod.text.result import Average, TextScores
 from entroprod.text.run import BATCH_SIZE, DELIMITERS, score_samples, score_texts
 from entroprod.text.storage import OutputFile
-from entroprod.text.table import TABLE_SUFFIXES
+from entroprod.text.table import TABLE_SUFFIXES, provenance_path
 
 if TYPE_CHECKING:
     from entroprod.block_scale import BlockScale
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 _FEW_EFFECTIVE = 100.0
 # Most reasons for missing values that are printed.
 _REASONS = 5
+# Arguments of the library by the options that give them.
+_OPTIONS = {
+    "per_block must": "--sentences-per-block must",
+    "batch_size must": "--batch-size must",
+    "delimiters must": "--delimiters must",
+    "n_samples must": "--sample must",
+    "n_steps must": "--length must",
+    "n_steps is": "--length is",
+    "give window=Window() to the machine": "give --window",
+}
 # Texts that the test of the numerics scores twice.
 _TESTED = 8
 
@@ -216,6 +226,7 @@ def text(
     check_output(output, "--output", TABLE_SUFFIXES)
     check_picture(plot)
     extras = text_outputs.check(block_scales, block_scale_plot, html)
+    _require_distinct_files(file, output, plot, block_scale_plot)
     with naming_options():
         place = OutputFile(output, {})
         place.require_startable(resume=resume, overwrite=overwrite)
@@ -305,6 +316,19 @@ def _check_options(
         raise ValueError(f"{option} compares groups of texts; samples have none")
 
 
+def _require_distinct_files(
+    file: Path | None, output: Path, plot: Path | None, block_scale_plot: Path | None
+) -> None:
+    """Nothing that is written may take the place of the texts, or of something else written."""
+    place = OutputFile(output, {})
+    for written in (output, place.journal_path, provenance_path(output)):
+        if file is not None and file.exists() and written.exists() and file.samefile(written):
+            raise ValueError(f"--output: {output} would replace the texts in {file}")
+    pictures = [path.resolve() for path in (plot, block_scale_plot) if path is not None]
+    if len(set(pictures)) < len(pictures):
+        raise ValueError(f"--plot and --block-scale-plot name the same file {plot}")
+
+
 def _read(
     file: Path,
     text_column: str,
@@ -349,6 +373,8 @@ def naming_options() -> Iterator[None]:
         words = str(error)
         for name in ("resume", "overwrite"):
             words = words.replace(f"({name})", f"(--{name})")
+        for name, option in _OPTIONS.items():
+            words = words.replace(name, option)
         raise ValueError(words) from None
 
 
@@ -421,6 +447,12 @@ def average_rows(averages: tuple[Average, ...], *, samples: bool) -> list[report
     return rows
 
 
+def _shown(characters: str) -> str:
+    """Characters in one line, in quotes where a space would be lost or a line break would show."""
+    plain = characters.isprintable() and " " not in characters
+    return characters if plain else repr(characters)
+
+
 def _skipped_rows(reasons: dict[str, int]) -> list[report.Row]:
     """The most common reasons; those that differ in numbers alone are counted together."""
     alike: dict[str, list[str]] = {}
@@ -430,7 +462,10 @@ def _skipped_rows(reasons: dict[str, int]) -> list[report.Row]:
     counted.sort(key=lambda each: -each[0])
     rows = []
     for count, same in counted[:_REASONS]:
-        note = same[0] if len(same) == 1 else f"for example: {same[0]}"
+        reason = same[0]
+        for name, option in _OPTIONS.items():
+            reason = reason.replace(name, option)
+        note = reason if len(same) == 1 else f"for example: {reason}"
         rows.append(report.Row("  skipped", f"{count:,}", note))
     if len(counted) > _REASONS:
         count = sum(count for count, _ in counted[_REASONS:])
@@ -496,7 +531,7 @@ def _print(run: TextRun) -> None:
         report.Row(
             "Blocks",
             f"{settings['per_block']} sentence(s)",
-            f"a token that ends with one of {settings['delimiters']} ends a sentence",
+            f"a token that ends with one of {_shown(settings['delimiters'])} ends a sentence",
         ),
         *average_rows(result.averages(), samples=run.file is None),
     ]

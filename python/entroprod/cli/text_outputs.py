@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from entroprod.text.result import TextScores
 
 REPORT_SUFFIXES = (".html", ".htm")
+# As many as a length may have, 2**53 and more than any text.
+_MOST_DIGITS = 15
 _PICTURES = (".png", ".svg", ".pdf")
 
 BlockScales = Annotated[
@@ -115,7 +117,8 @@ def _read_scales(words: str) -> tuple[list[int], list[int]]:
     sentences: list[int] = []
     for word in words.replace(" ", "").split(","):
         number = word.removesuffix("s")
-        if not (number.isascii() and number.isdecimal() and int(number) > 0):
+        digits = number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
+        if not (digits and int(number) > 0):
             raise ValueError(
                 f"--block-scales: {word!r} is no length of a block; wanted numbers of tokens, or "
                 "of sentences with an s, separated by commas, such as 1,10,20,1s,2s,3s"

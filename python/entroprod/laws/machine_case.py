@@ -13,10 +13,10 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from entroprod.arrays import FloatArray, as_count, require_memory
+from entroprod.arrays import FloatArray, as_count, read_array, require_memory
 from entroprod.laws.law import NotApplicable
 from entroprod.laws.precision import Precision, compare, find_precision
-from entroprod.machine import AnyArray, FunctionMachine, as_machine, provenance
+from entroprod.machine import AnyArray, FunctionMachine, as_machine, provenance, told_size
 from entroprod.reversals import BlockReversal, Reversal, TokenReversal
 from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import StochasticEntropyProduction, score_reversals
@@ -119,7 +119,7 @@ class MachineCase:
 
     def raw(self, paths: AnyArray) -> AnyArray:
         """What log_prob returns for (N, T) symbols or (N, T, m) values of one batch."""
-        answer = np.asarray(self.machine.log_prob(paths.copy()))
+        answer = _read(self.machine.log_prob(paths.copy()), "log_prob")
         if answer.shape != paths.shape[:2] or answer.dtype.kind not in "fiu":
             raise NotApplicable(
                 f"log_prob returns {answer.dtype} of shape {answer.shape} for sequences of shape "
@@ -139,7 +139,8 @@ class MachineCase:
             raise NotApplicable(
                 "the machine has no log_prob_ragged: sequences of different lengths never meet"
             )
-        rows = [np.asarray(row) for row in together([one.copy() for one in sequences])]
+        given = together([one.copy() for one in sequences])
+        rows = [_read(row, "log_prob_ragged") for row in given]
         if [row.shape for row in rows] != [(len(one),) for one in sequences]:
             raise NotApplicable(
                 f"log_prob_ragged returns shapes {[row.shape for row in rows]} for sequences of "
@@ -334,6 +335,8 @@ class MachineCase:
                 f"{ENUMERATED}"
             )
         paths = self.enumerated[self.enumerated_possible]
+        if not len(paths):
+            raise NotApplicable(f"{self.enumeration_is} have probability 0")
         return score_reversals(self.machine, paths, REVERSALS, keep_per_step=True)
 
     @property
@@ -381,13 +384,20 @@ def make_case(
     return MachineCase(_tell_size(machine, n_symbols, n_outputs), n_steps, n_paths, seed)
 
 
+def _read(answer: Any, method: str) -> AnyArray:
+    try:
+        return read_array(answer, f"what {method} returns")
+    except ValueError as error:
+        raise NotApplicable(str(error)) from None
+
+
 def _tell_size(
     machine: Any, n_symbols: SupportsIndex | None, n_outputs: SupportsIndex | None
 ) -> Any:
     """The machine, which tells its number of symbols or of components, if need be as given."""
     given = {"n_symbols": n_symbols, "n_outputs": n_outputs}
     known = as_machine(machine, "machine")
-    told = {name: getattr(known, name, None) for name in given}
+    told = {name: told_size(known, name) for name in given}
     for name, value in given.items():
         if value is not None and told[name] is not None and as_count(value, name) != told[name]:
             raise ValueError(f"{name} must be {told[name]}, as machine tells; got {value}")

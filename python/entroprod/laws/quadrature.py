@@ -17,6 +17,8 @@ from entroprod.machine import AnyArray
 
 # Nodes reach sinh(14) = 600 000 widths; a Cauchy density leaves 3e-6 outside.
 _REACH = 14.0
+# Tails that fall more slowly than |y|^-1.2 are taken for densities that can't be normalised.
+_SLOWEST_DECAY = 0.2
 # Many nodes for the total; fewer for the place of each of many values, which goes into a bin.
 _N_NODES = 1024
 _N_NODES_AT = 256
@@ -39,7 +41,7 @@ class Integral:
     total : float
         Over all values.
     error : float
-        What leaving out every other node changes in it.
+        What leaving out every other node changes in it, and what lies beyond the nodes.
     scale : float
         Sum of density times max(1, |log-density|): what the machine's precision is multiplied by.
     places : ndarray, (2,)
@@ -90,7 +92,7 @@ def integrate_next(case: MachineCase, prefix: AnyArray, at: float | None = None)
         places, place_error = places / total, np.max(np.abs(places - fewer)) / total
     return Integral(
         total=total,
-        error=abs(coarse.integral(scores[::2]) - total),
+        error=abs(coarse.integral(scores[::2]) - total) + nodes.beyond(scores),
         scale=nodes.integral(scores, np.maximum(1.0, np.abs(np.where(scores > -700, scores, 0)))),
         places=places,
         place_error=float(place_error),
@@ -107,6 +109,20 @@ class _Nodes:
 
     def integral(self, scores: FloatArray, factor: FloatArray | float = 1.0) -> float:
         return float(np.sum(np.exp(scores) * factor * self.slopes) * self.step)
+
+    def beyond(self, scores: FloatArray) -> float:
+        """Integral of the density outside of the nodes, where it falls like a power there.
+
+        theory: of p ~ y^-(1 + a) it is y p(y) / a, and y grows like e^u towards either end.
+        """
+        outside = 0.0
+        for end, inner in ((0, 8), (-1, -9)):
+            # Far from the nodes the slope dy/du is the distance itself.
+            left, before = (scores[i] + math.log(self.slopes[i]) for i in (end, inner))
+            if left > -math.inf:
+                decay = (before - left) / (8.0 * self.step)
+                outside += math.exp(left) / decay if decay > _SLOWEST_DECAY else 0.0
+        return outside
 
     def places(self, scores: FloatArray, point: float, level: float) -> FloatArray:
         """(2,) integrals up to a point, and over log-densities above a level."""

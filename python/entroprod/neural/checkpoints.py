@@ -36,12 +36,8 @@ class Source:
     model: Any
     tokenizer: Any
     name: str
-    # Of files, which stay the same; some models rescale their weights when they are first run.
+    # Of the weights as they are in the files; None of a model that was handed over.
     sha256: str | None
-
-    def weights_sha256(self) -> str:
-        """SHA-256 of the weights: of the files, or of a model as it is now."""
-        return parameter_hash(self.model) if self.sha256 is None else self.sha256
 
 
 def from_files(
@@ -206,8 +202,9 @@ def _readable(error: Exception, name: str, what: str) -> Exception:
             reason = "the Hugging Face hub can't be reached, and it isn't in the local cache"
         else:
             reason = _shortened(text)
+        missing = "model with a tokenizer called" if what == "tokenizer" else what
         return ValueError(
-            f"there is no {what} {name!r}, neither a folder here nor on the hub: {reason}"
+            f"there is no {missing} {name!r}, neither a folder here nor on the hub: {reason}"
         )
     return ValueError(
         f"the {what} in {name!r} can't be read: {type(error).__name__}: {_shortened(text)}"
@@ -228,6 +225,29 @@ def require_finite_weights(model: torch.nn.Module) -> None:
                     f"{int(wrong.sum())} of the {tensor.numel()} weights in {name} are NaN or "
                     "infinite"
                 )
+
+
+class TokenizerHash:
+    """:func:`tokenizer_hash` of a tokenizer, which takes half a second for a large vocabulary.
+
+    It is taken anew only where what the tokenizer writes of itself has changed.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._written = b""
+        self._hash = ""
+
+    def __call__(self) -> str:
+        """The hash of the tokenizer as it is now."""
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            return tokenizer_hash(self._tokenizer)
+        whole = f"{backend.to_str()} {self._tokenizer.special_tokens_map}"
+        written = hashlib.sha256(whole.encode()).digest()
+        if written != self._written:
+            self._written, self._hash = written, tokenizer_hash(self._tokenizer)
+        return self._hash
 
 
 def tokenizer_hash(tokenizer: Any) -> str:

@@ -16,18 +16,19 @@ import entroprod as ep
 from entroprod.arrays import FloatArray, RandomSource, as_count, as_flag, as_generator
 from entroprod.neural.causal_lm import CachedStepper, attention_of, context_of, examine
 from entroprod.neural.checkpoints import (
+    TokenizerHash,
     configuration_hash,
     from_files,
     from_model,
     is_model,
     require_finite_weights,
-    tokenizer_hash,
 )
 from entroprod.neural.first_token import choose_first_token
 from entroprod.neural.heads import TokenHead
 from entroprod.neural.modules import (
     Device,
     DType,
+    ParameterHash,
     as_dtype,
     default_batch_tokens,
     evaluating,
@@ -150,6 +151,7 @@ class HuggingFaceMachine(NeuralMachine):
         require_finite_weights(given.model)
         self._source = given
         self._tokenizer = given.tokenizer
+        self._tokenizer_hash = TokenizerHash(given.tokenizer)
         # Of delimiters; a large vocabulary takes a second to go through.
         self._ends: dict[tuple[str, ...], frozenset[int]] = {}
         self._limit = context_of(given.model.config)
@@ -179,6 +181,8 @@ class HuggingFaceMachine(NeuralMachine):
             batch_tokens=batch_tokens,
             batch_paths=batch_paths,
         )
+        # Of the files, as long as the weights stay: some models rescale theirs when first run.
+        self._parameter_hash = ParameterHash(given.model, known=given.sha256)
         self._first_id = int(first.fed)
         if self._dtype in _HALF:
             _warn_of_noise(self._dtype)
@@ -352,8 +356,6 @@ class HuggingFaceMachine(NeuralMachine):
         import transformers
 
         facts = super().provenance()
-        facts["parameters_sha256"] = self._source.weights_sha256()
-        tokenizer = self._tokenizer
         versions = {**facts["versions"], "transformers": transformers.__version__}
         return {
             **facts,
@@ -362,7 +364,7 @@ class HuggingFaceMachine(NeuralMachine):
             "revision": getattr(self._lm.model.config, "_commit_hash", None),
             "architecture": str(self._lm.model.config.model_type),
             "configuration_sha256": configuration_hash(self._lm.model.config),
-            "tokenizer_sha256": None if tokenizer is None else tokenizer_hash(tokenizer),
+            "tokenizer_sha256": None if self._tokenizer is None else self._tokenizer_hash(),
             "attention": attention_of(self._lm.model.config),
             "context": self._limit,
             "window": None if self._window is None else self._window.to_dict(),
@@ -399,7 +401,7 @@ class HuggingFaceMachine(NeuralMachine):
             self._require_context(len(sequence), f"sequences[{index}]")
             whole = ResolvedWindow(len(sequence), 1)
             pieces = list((self._window or whole).pieces(len(sequence)))
-            requests += [self._request(sequence, *piece) for piece in pieces]
+            requests += [self._request(index, sequence, *piece) for piece in pieces]
             counts.append(len(pieces))
         with quiet_transformers():
             values = self._run(requests, _rescaled(report, len(requests), len(sequences)))
@@ -408,9 +410,11 @@ class HuggingFaceMachine(NeuralMachine):
         edges = np.cumsum([0, *counts])
         return [np.concatenate(values[a:b]) for a, b in itertools.pairwise(edges)]
 
-    def _request(self, sequence: NDArray[Any], start: int, first: int, stop: int) -> Request:
+    def _request(
+        self, index: int, sequence: NDArray[Any], start: int, first: int, stop: int
+    ) -> Request:
         inputs = np.concatenate([[self._first_id], sequence[start : stop - 1]])
-        return Request(inputs, sequence[first:stop])
+        return Request(inputs, sequence[first:stop], index, first + 1)
 
 
 def _rescaled(report: Report | None, n_done: int, n_told: int) -> Report | None:

@@ -20,6 +20,7 @@ from entroprod.arrays import (
 from entroprod.neural.first_step import First, FirstDistribution
 from entroprod.neural.heads import Emission
 from entroprod.neural.modules import (
+    ParameterHash,
     default_batch_paths,
     default_batch_tokens,
     evaluating,
@@ -70,6 +71,7 @@ class NeuralMachine(ABC):
         batch_paths: SupportsIndex | None = None,
     ) -> None:
         self._modules = modules
+        self._parameter_hash = ParameterHash(*modules)
         self._head = head
         self._size = size
         self._continuous = continuous
@@ -127,11 +129,11 @@ class NeuralMachine(ABC):
         Raises
         ------
         ValueError, TypeError
-            If a symbol is none, naming sequence and position, or the shape or dtype is wrong.
+            If a symbol is none, naming sequence and step, or the shape or dtype is wrong.
         MemoryError
             If the result, or a batch, doesn't fit.
         NumericalError
-            If a logit or parameter is NaN or infinite, naming sequence and position.
+            If a logit or parameter is NaN or infinite, naming sequence and step.
         """
         array: NDArray[Any]
         if self._continuous:
@@ -224,7 +226,8 @@ class NeuralMachine(ABC):
     def provenance(self) -> dict[str, Any]:
         """JSON-ready facts that the numbers depend on: parameters' hash, dtype, versions, policy.
 
-        The hash (SHA-256) covers all parameters and buffers as they are now.
+        The hash (SHA-256) covers all parameters and buffers as they are now; it is taken anew only
+        where they have changed since the last call.
         """
         size = "n_outputs" if self._continuous else "n_symbols"
         return {
@@ -232,14 +235,16 @@ class NeuralMachine(ABC):
             size: self._size,
             **self._first.facts,
             **self._head.facts(),
-            **module_provenance(*self._modules, device=self._device),
+            **module_provenance(
+                *self._modules, device=self._device, parameters_sha256=self._parameter_hash()
+            ),
         }
 
     def _score(self, sequences: list[NDArray[Any]], report: Report | None) -> list[FloatArray]:
         if isinstance(self._first, FirstDistribution):
             return self._score_after(self._first, sequences, report)
         first = self._first.fed
-        return self._run([after(first, sequence) for sequence in sequences], report)
+        return self._run([after(first, one, i) for i, one in enumerate(sequences)], report)
 
     def _score_after(
         self, first: FirstDistribution, sequences: list[NDArray[Any]], report: Report | None
@@ -249,7 +254,7 @@ class NeuralMachine(ABC):
         heads: FloatArray = first.head.log_prob(rows, begun.to(self._device)).cpu().numpy()
         longer = [index for index, sequence in enumerate(sequences) if len(sequence) > 1]
         rest = self._run(
-            [Request(sequences[index][:-1], sequences[index][1:]) for index in longer], report
+            [Request(sequences[i][:-1], sequences[i][1:], i, first_step=2) for i in longer], report
         )
         results = [heads[index : index + 1] for index in range(len(sequences))]
         for index, values in zip(longer, rest):

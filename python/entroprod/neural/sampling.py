@@ -120,7 +120,8 @@ def _batch(
         faulty = log_prob.isnan().nonzero()
         if len(faulty):
             path = int(faulty[0, 0])
-            msg = f"path {first_path + path} can't go on at step {t}: {emission.fault(rows[path])}"
+            fault = emission.fault(rows[path])
+            msg = f"path {first_path + path} can't go on at step {t + 1}: {fault}"
             raise NumericalError(msg)
         drawn.append(values)
         log_probs.append(log_prob)

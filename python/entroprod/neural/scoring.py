@@ -30,18 +30,23 @@ class Request:
         What the network reads; L >= 1.
     targets : ndarray, (K,) or (K, m)
         What it is to predict at the last K <= L positions.
+    sequence, first_step : int
+        Which of the given sequences the targets are of, and the step, from 1, of the first of them:
+        for errors.
     """
 
     inputs: NDArray[Any]
     targets: NDArray[Any]
+    sequence: int = 0
+    first_step: int = 1
 
 
-def after(first: NDArray[Any], sequence: NDArray[Any]) -> Request:
+def after(first: NDArray[Any], sequence: NDArray[Any], index: int = 0) -> Request:
     """A request for a whole sequence (T,) or (T, m), read after a fixed symbol or value.
 
-    Its last element predicts nothing, and isn't read.
+    Its last element predicts nothing, and isn't read. ``index`` is its place among the given ones.
     """
-    return Request(np.concatenate([first[np.newaxis], sequence[:-1]]), sequence)
+    return Request(np.concatenate([first[np.newaxis], sequence[:-1]]), sequence, index)
 
 
 def plan_batches(lengths: Sequence[int] | IntArray, batch_tokens: int) -> list[IntArray]:
@@ -116,7 +121,7 @@ def score(
     Raises
     ------
     NumericalError
-        If a row has no density, naming sequence and position.
+        If a row has no density, naming sequence and step.
     ValueError
         If ``forward`` returns another shape.
     MemoryError
@@ -127,7 +132,7 @@ def score(
     done = 0
     for batch in plan_batches(lengths, batch_tokens):
         members = [requests[index] for index in batch]
-        for index, values in zip(batch, _score_batch(forward, head, members, batch, device, dtype)):
+        for index, values in zip(batch, _score_batch(forward, head, members, device, dtype)):
             results[index] = values
         done += len(batch)
         if report is not None:
@@ -139,7 +144,6 @@ def _score_batch(
     forward: Forward,
     head: Emission,
     members: list[Request],
-    names: IntArray,
     device: torch.device,
     dtype: torch.dtype | None,
 ) -> Iterator[FloatArray]:
@@ -165,9 +169,10 @@ def _score_batch(
     faulty = np.flatnonzero(np.isnan(log_prob))
     if faulty.size:
         which = int(np.searchsorted(np.cumsum(counts), faulty[0], side="right"))
-        position = int(faulty[0]) - sum(counts[:which])
+        request = members[which]
+        step = request.first_step + int(faulty[0]) - sum(counts[:which])
         msg = (
-            f"sequence {int(names[which])} has no log-probability at position {position}: "
+            f"sequences[{request.sequence}] has no log-probability at step {step}: "
             f"{head.fault(rows[int(faulty[0])])}"
         )
         raise NumericalError(msg)

@@ -65,14 +65,18 @@ def compare_scorings(
     dtype: str,
     device: str,
 ) -> SelfTest:
-    """Score all sequences together, and then a few at a time in a random order."""
+    """Score all sequences together, and then a few at a time in a random order.
+
+    One of the few stands in its batch twice, so that a single sequence meets another batch, too.
+    """
     first = together(list(sequences))
     second: list[FloatArray] = [np.empty(0)] * len(sequences)
     order = rng.permutation(len(sequences))
     start = 0
     while start < len(order):
         few = order[start : start + int(rng.integers(1, _FEW + 1))]
-        for place, values in zip(few, together([sequences[i] for i in few])):
+        batch = [sequences[i] for i in (*few, few[0])]
+        for place, values in zip(few, together(batch)):
             second[place] = values
         start += len(few)
     # A token that is impossible both times doesn't differ.

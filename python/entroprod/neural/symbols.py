@@ -8,18 +8,22 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod.arrays import FloatArray, as_float_array, read_array
+from entroprod.arrays import FloatArray, as_float_array
 from entroprod.neural.scoring import IntArray
+from entroprod.symbols import as_integers, outside_alphabet
 
 
 def as_symbol(value: SupportsIndex, name: str, n_symbols: int) -> int:
     """One symbol 0 .. V-1."""
-    symbol = _as_integers(value, name)
+    # An integer too large for an array is no symbol either.
+    large = isinstance(value, int) and not -(2**63) <= value < 2**63
+    given: Any = -1 if large else value
+    symbol = as_integers(given, name, empty=False)
     if symbol.ndim != 0:
         msg = f"{name} must be one symbol, got shape {symbol.shape}"
         raise ValueError(msg)
     if not 0 <= int(symbol) < n_symbols:
-        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {int(symbol)}"
+        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {value}"
         raise ValueError(msg)
     return int(symbol)
 
@@ -32,7 +36,7 @@ def as_symbol_array(sequences: ArrayLike, n_symbols: int) -> IntArray:
     ValueError, TypeError
         If something else came, naming the first symbol that is wrong and where it is.
     """
-    array = _as_integers(sequences, "sequences")
+    array = as_integers(sequences, "sequences", empty=False)
     if array.ndim not in (1, 2):
         msg = f"sequences must have shape (N, T) or (T,), got {array.shape}"
         raise ValueError(msg)
@@ -42,7 +46,8 @@ def as_symbol_array(sequences: ArrayLike, n_symbols: int) -> IntArray:
     wrong = np.argwhere((array < 0) | (array >= n_symbols))
     if len(wrong):
         *which, position = (int(index) for index in wrong[0])
-        _refuse(int(array[tuple(wrong[0])]), n_symbols, which[0] if which else 0, position)
+        name = f"sequences[{which[0]}]" if which else "sequences"
+        raise outside_alphabet(n_symbols, array[tuple(wrong[0])], name, position)
     return array.astype(np.int64)
 
 
@@ -50,11 +55,12 @@ def as_ragged_symbols(sequences: Sequence[ArrayLike], n_symbols: int) -> list[In
     """Sequences (T_i,) of symbols 0 .. V-1, of any lengths."""
     checked = []
     for index, sequence in enumerate(_as_list(sequences)):
-        array = _as_integers(sequence, f"sequences[{index}]")
+        array = as_integers(sequence, f"sequences[{index}]", empty=False)
         _require_one(array, index, "(T,)", 1)
         wrong = np.flatnonzero((array < 0) | (array >= n_symbols))
         if len(wrong):
-            _refuse(int(array[wrong[0]]), n_symbols, index, int(wrong[0]))
+            name = f"sequences[{index}]"
+            raise outside_alphabet(n_symbols, array[wrong[0]], name, int(wrong[0]))
         checked.append(array.astype(np.int64))
     return checked
 
@@ -89,15 +95,6 @@ def _as_list(sequences: Sequence[ArrayLike]) -> list[ArrayLike]:
     return list(sequences)
 
 
-def _as_integers(value: Any, name: str) -> NDArray[Any]:
-    array = read_array(value, name)
-    # An empty list has no dtype of its own.
-    if array.dtype.kind not in "iu" and array.size > 0:
-        msg = f"{name} must hold integers (symbols), got dtype {array.dtype}"
-        raise TypeError(msg)
-    return array
-
-
 def _require_one(array: NDArray[Any], index: int, shape: str, ndim: int) -> None:
     if array.ndim != ndim:
         msg = f"sequences[{index}] must have shape {shape}, got {array.shape}"
@@ -105,11 +102,3 @@ def _require_one(array: NDArray[Any], index: int, shape: str, ndim: int) -> None
     if array.size == 0:
         msg = f"sequences[{index}] must not be empty, got shape {array.shape}"
         raise ValueError(msg)
-
-
-def _refuse(symbol: int, n_symbols: int, sequence: int, position: int) -> None:
-    msg = (
-        f"sequences must hold symbols 0 .. {n_symbols - 1}, got {symbol} in sequence {sequence} "
-        f"at position {position}"
-    )
-    raise ValueError(msg)

@@ -130,7 +130,8 @@ def train_language_model(
 
     The tokenizer is a byte-level BPE, trained on the texts too, so it writes any text. Every
     stretch that the model is trained on begins with <|endoftext|>, followed by the text from the
-    beginning of a sentence: the context in which :class:`HuggingFaceMachine` scores a text.
+    beginning of a sentence: the context in which :class:`HuggingFaceMachine` scores a text. Texts
+    that hardly have any sentences are entered anywhere.
 
     Parameters
     ----------

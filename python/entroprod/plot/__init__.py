@@ -12,6 +12,7 @@ except ImportError as error:
 
 from entroprod.plot.block_scales import block_scale
 from entroprod.plot.results import curve, decomposition, per_step, series_rate
+from entroprod.plot.retrospective import retrospective_bound
 from entroprod.plot.sigma import discrete_sigma_law, sigma_histogram, sigma_law
 from entroprod.plot.texts import groups
 
@@ -37,6 +38,7 @@ __all__ = [
     "discrete_sigma_law",
     "groups",
     "per_step",
+    "retrospective_bound",
     "series_rate",
     "sigma_histogram",
     "sigma_law",

@@ -31,7 +31,8 @@ def sigma_histogram(
 
     Next to the density of sigma stands the density weighted with exp(-sigma): both have area 1
     (the fluctuation theorem, [S26] eq 20), and where the weighted one is ragged the average of
-    exp(-sigma) rests on few paths.
+    exp(-sigma) rests on few paths. Infinite values can't be drawn: their share stands in the
+    legend, and is missing from both areas.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def sigma_histogram(
     Raises
     ------
     ValueError, TypeError
-        ``result.sigma`` is None or empty, or ``bins`` isn't a number of bins.
+        ``result.sigma`` is None or has no finite value, or ``bins`` isn't a number of bins.
 
     Examples
     --------
@@ -64,11 +65,17 @@ def sigma_histogram(
     sigma = np.asarray(result.sigma, dtype=np.float64)
     if sigma.size == 0:
         raise ValueError("result.sigma is empty")
-    edges = np.histogram_bin_edges(sigma, bins=as_count(bins, "bins"))
+    finite = sigma[np.isfinite(sigma)]
+    if finite.size == 0:
+        raise ValueError("result.sigma has no finite value: nothing to draw")
+    edges = np.histogram_bin_edges(finite, bins=as_count(bins, "bins"))
     axes = axes_or_new(axes)
-    heights, _ = np.histogram(sigma, bins=edges, density=True)
-    weighted, _ = np.histogram(sigma, bins=edges, weights=np.exp(-sigma) / sigma.size)
-    axes.stairs(heights, edges, fill=True, color=SKY, alpha=0.6, label=r"$p(\sigma)$")
+    heights, weighted = (
+        np.histogram(finite, bins=edges, weights=weights / sigma.size)[0]
+        for weights in (np.ones_like(finite), np.exp(-finite))
+    )
+    label = r"$p(\sigma)$"
+    axes.stairs(heights / np.diff(edges), edges, fill=True, color=SKY, alpha=0.6, label=label)
     axes.stairs(
         weighted / np.diff(edges),
         edges,
@@ -76,8 +83,12 @@ def sigma_histogram(
         linewidth=1.4,
         label=r"$p(\sigma)\,e^{-\sigma}$",
     )
-    mean = float(sigma.mean())
-    axes.axvline(mean, color=INK, linewidth=1.2, linestyle="--", label=f"mean {mean:.3g} nats")
+    if finite.size == sigma.size:
+        mean = float(sigma.mean())
+        axes.axvline(mean, color=INK, linewidth=1.2, linestyle="--", label=f"mean {mean:.3g} nats")
+    else:
+        share = f"infinite: {sigma.size - finite.size:,} of {sigma.size:,}"
+        axes.plot([], [], linestyle="none", label=share)
     axes.set_xlabel(r"entropy production of a path $\sigma$ (nats)")
     axes.set_ylabel("probability density (1/nats)")
     axes.set_ylim(bottom=0)

@@ -206,6 +206,9 @@ def _loaded(content: str, where: str, first_line: int = 1) -> Any:
         ) from None
     except RecursionError:
         raise ValueError(f"{where} is nested too deeply") from None
+    except ValueError as error:  # a number of more digits than Python reads
+        words = str(error)
+        raise ValueError(words if where in words else f"{where}: {words}") from None
 
 
 def _read_json(content: str, path: Path, columns: _Columns, rows: _Rows) -> dict[str, Any]:

@@ -261,8 +261,15 @@ def compare_groups(
     labels = columns.labels(group)
     chosen = _as_groups(groups, labels, group)
     members = {name: np.array([label == name for label in labels]) for name in chosen}
+    numbers = {metric: columns.numbers(metric) for metric in names}
+    for metric, values in numbers.items():
+        if len(values) != len(labels):
+            raise ValueError(
+                f"metrics: column {metric!r} has {len(values)} rows, and the column {group!r} of "
+                f"groups {len(labels)}"
+            )
     summaries = [
-        _summary(metric, name, columns.numbers(metric)[members[name]])
+        _summary(metric, name, numbers[metric][members[name]])
         for metric in names
         for name in chosen
     ]
@@ -301,7 +308,8 @@ class _Columns:
                 "table must be a DataFrame, scored texts, the path of such a table, or a mapping "
                 f"of columns; got {type(table).__name__}"
             )
-        self.names = [str(name) for name in names]
+        self._keys = list(names)
+        self.names = [str(name) for name in self._keys]
         self._table = table
 
     def require(self, name: str, argument: str) -> None:
@@ -311,23 +319,46 @@ class _Columns:
 
     def numbers(self, name: str) -> FloatArray:
         """A column as float64, NaN where a value is missing."""
-        column = self._table[name]
+        column = self._column(name, "metrics")
         try:
             if hasattr(column, "to_numpy"):
-                return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-            values = [np.nan if value is None else value for value in column]
-            return np.array(values, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+                _require_real(column.to_numpy())
+                numbers = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+            else:
+                values = [np.nan if value is None else value for value in column]
+                _require_real(np.array(values))
+                numbers = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
             raise TypeError(f"metrics: column {name!r} must hold numbers: {error}") from None
+        if numbers.ndim != 1:
+            raise ValueError(
+                f"metrics: column {name!r} must hold a number for each text, got shape "
+                f"{numbers.shape}"
+            )
+        return numbers
 
     def labels(self, name: str) -> list[str | None]:
         """A column of names, None where there is none."""
         self.require(name, "group")
         # NaN, which stands for a missing string too, is the only value that differs from itself.
-        return [None if _is_missing(value) else str(value) for value in self._table[name]]
+        return [None if _is_missing(value) else str(value) for value in self._column(name, "group")]
+
+    def _column(self, name: str, argument: str) -> Any:
+        """A column by its name, which in the table itself may be a number."""
+        keys = [key for key, written in zip(self._keys, self.names) if written == name]
+        if len(keys) > 1:
+            raise ValueError(f"{argument}: table has {len(keys)} columns {name!r}")
+        return self._table[keys[0]]
+
+
+def _require_real(values: Any) -> None:
+    if np.iscomplexobj(values):
+        raise TypeError(f"they are complex, of {values.dtype}")
 
 
 def _is_missing(value: Any) -> bool:
+    if np.ndim(value):
+        raise TypeError(f"group: a group must be named by one value, got {value!r}")
     return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
@@ -349,7 +380,7 @@ def _as_metrics(metrics: str | Sequence[str] | None, columns: _Columns) -> tuple
                 f"it has {shown}"
             )
         return names
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    names = _as_names(metrics, "metrics")
     if not names:
         raise ValueError("metrics must not be empty")
     for name in names:
@@ -371,7 +402,7 @@ def _as_groups(
         return there
     if isinstance(groups, str):
         raise TypeError(f"groups must be a sequence of names, got {groups!r}")
-    names = tuple(str(name) for name in groups)
+    names = tuple(str(name) for name in _as_names(groups, "groups"))
     if len(names) < 2:
         raise ValueError(f"groups must name at least two groups, got {list(names)}")
     _require_distinct(names, "groups")
@@ -380,6 +411,15 @@ def _as_groups(
             shown = ", ".join(map(repr, there)) or "none"
             raise ValueError(f"groups: column {column!r} has no group {name!r}, it has {shown}")
     return names
+
+
+def _as_names(value: Any, argument: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    try:
+        return tuple(value)
+    except TypeError:
+        raise TypeError(f"{argument} must be a sequence of names, got {value!r}") from None
 
 
 def _require_distinct(names: tuple[str, ...], argument: str) -> None:

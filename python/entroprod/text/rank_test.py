@@ -96,7 +96,8 @@ def rank_biserial_interval(
     n, k, n_distinct = len(first), len(second), len(distinct)
     require_memory(8 * n_bootstrap, "n_bootstrap", f"{n_bootstrap} replicates")
     replicates = np.empty(n_bootstrap)
-    per_block = max(1, _BLOCK // n_distinct)
+    # The draws are as many as the values, of which few may be distinct.
+    per_block = max(1, _BLOCK // (n + k))
     for begin in range(0, n_bootstrap, per_block):
         end = min(begin + per_block, n_bootstrap)
         drawn = [_counts(own, n_distinct, end - begin, generator) for own in (codes[:n], codes[n:])]

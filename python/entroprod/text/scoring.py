@@ -21,7 +21,8 @@ TOKEN, BLOCK = "token", "block"
 Scores = dict[str, StochasticEntropyProduction]
 
 # How messages of the library name one of the sequences that were scored together.
-_POSITION = re.compile(r"(?:sequences|texts)\[(\d+)\]:?")
+_POSITION = re.compile(r"(?:sequences|texts)\[\d+\]:?")
+_SEQUENCE = re.compile(rf"{_POSITION.pattern}|\bsequence \d+\b")
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,15 @@ class Scorer:
         try:
             return score_reversals(self._machine, sequences, self._reversals, keep_per_step=True)
         except NumericalError as error:
-            # The text by its place among all, not in this batch.
-            named = _POSITION.sub(lambda found: f"text {items[int(found[1])].index}", str(error))
+            # A machine names one of the orders that it was given together: alone, the text is known
+            # by its place among all.
+            if len(items) > 1:
+                for item in items:
+                    self._scores([item])
+                raise NumericalError(
+                    f"texts {items[0].index} to {items[-1].index}, scored together: {error}"
+                ) from None
+            named = _SEQUENCE.sub(f"text {items[0].index}", str(error))
             raise NumericalError(named) from None
 
     def _spell(self, token: int) -> str:

@@ -105,7 +105,12 @@ def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
     if not path.exists():
         raise FileNotFoundError(f"no such file: {path}")
     read = _read_csv if path.suffix.lower() == ".csv" else _read_parquet
-    rows, provenance = read(path)
+    try:
+        rows, provenance = read(path)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is no table of scored texts: it isn't UTF-8, {error.reason}"
+        ) from None
     return as_table(rows, provenance)
 
 

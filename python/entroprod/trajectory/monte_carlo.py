@@ -18,7 +18,7 @@ from entroprod.arrays import (
     require_memory,
 )
 from entroprod.errors import NumericalError
-from entroprod.machine import as_machine, read_sequences, require_sampler
+from entroprod.machine import as_machine, draw_paths, require_sampler
 from entroprod.progress import Progress, Report, reporting
 from entroprod.reversals import Reversal, TokenReversal, require_reversal
 from entroprod.time_varying import backward_machine, require_length
@@ -29,6 +29,7 @@ from entroprod.trajectory.paths import (
     collect,
     reorder,
     score_blocks,
+    told_of,
 )
 from entroprod.trajectory.result import MonteCarlo
 
@@ -122,7 +123,9 @@ def monte_carlo(
         generator = as_generator(rng)
         with reporting(progress, n_paths, "Monte Carlo") as report:
             sigma = run.draw(n_paths, batch_size, generator, report)
-        return _summarise(_moments(sigma), n_steps, n_paths, sigma if keep_sigma else None, run)
+        told = told_of(run.machine, run.other)
+        shown = sigma if keep_sigma else None
+        return _summarise(_moments(sigma), n_steps, n_paths, shown, run, told)
     other = backward_machine(machine, backward)
     require_length(machine, "machine", n_steps)
     require_length(other, "backward", n_steps)
@@ -131,7 +134,7 @@ def monte_carlo(
         moments = gaussian.sample_moments(
             machine, other, n_steps, n_paths, rng, n_threads, report, kept
         )
-    return _summarise(moments, n_steps, n_paths, kept, None)
+    return _summarise(moments, n_steps, n_paths, kept, None, told_of(machine, other))
 
 
 class _Run:
@@ -166,19 +169,9 @@ class _Run:
         return sigma
 
     def _draw_batch(self, n_paths: int, generator: np.random.Generator) -> FloatArray:
-        together = getattr(self.machine, "sample_with_log_prob", None)
-        known = None
-        if callable(together):
-            drawn, known = together(self.n_steps, n_paths, rng=generator)
-        else:
-            drawn = self.machine.sample(self.n_steps, n_paths, rng=generator)
-        blocks = read_sequences(self.machine, drawn, "what machine.sample returns")
-        got = blocks[0].paths.shape[:2]
-        if len(blocks) != 1 or got != (n_paths, self.n_steps):
-            raise ValueError(
-                f"machine.sample must return {n_paths} paths of {self.n_steps} steps, got {got}"
-            )
-        ahead = None if known is None else [np.asarray(known, dtype=np.float64)]
+        block, known = draw_paths(self.machine, self.n_steps, n_paths, generator)
+        blocks = [block]
+        ahead = None if known is None else [known]
         reordering = reorder(self.reversal, blocks, keep_still=self.other is not self.machine)
         straight, back = score_blocks(self.machine, self.other, blocks, [reordering], ahead)
         result = collect(reordering, straight, back[0])
@@ -210,6 +203,7 @@ def _summarise(
     n_drawn: int,
     sigma: FloatArray | None,
     run: _Run | None,
+    told: dict[str, Any],
 ) -> MonteCarlo:
     skip_reasons = {} if run is None else dict(run.skip_reasons)
     n_paths = n_drawn - sum(skip_reasons.values())
@@ -244,6 +238,7 @@ def _summarise(
         skip_reasons=skip_reasons,
         n_infinite=counts.n_infinite,
         n_cut=counts.n_cut,
+        provenance=told,
     )
 
 

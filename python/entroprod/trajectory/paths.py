@@ -94,7 +94,8 @@ def stochastic_entropy_production(
     if isinstance(reversal, TokenReversal) and not keep_per_step:
         fast = gaussian.score(machine, sequences, backward, n_threads)
         if fast is not None:
-            return _of_steps(*fast, reversal, machine)
+            told = told_of(machine, machine if backward is None else backward)
+            return _of_steps(*fast, reversal, told)
     results = score_reversals(
         machine, sequences, {"sigma": reversal}, backward=backward, keep_per_step=keep_per_step
     )
@@ -131,6 +132,10 @@ def score_reversals(
     ValueError, TypeError, NumericalError
         As :func:`stochastic_entropy_production`.
 
+    Notes
+    -----
+    Source: [S26]_ eqs 7-36.
+
     Examples
     --------
     >>> import entroprod as ep
@@ -153,11 +158,17 @@ def score_reversals(
         for name, reversal in reversals.items()
     ]
     ahead, back = score_blocks(machine, other, blocks, reorderings)
-    told = provenance(machine)
+    told = told_of(machine, other)
     return {
         name: collect(one, ahead, its_back, told, keep_per_step=keep_per_step)
         for name, one, its_back in zip(reversals, reorderings, back)
     }
+
+
+def told_of(machine: Any, other: Any) -> dict[str, Any]:
+    """What the machine tells of itself, with what another reader tells under ``backward``."""
+    told = provenance(machine)
+    return told if other is machine else told | {"backward": provenance(other)}
 
 
 def backward_reader(machine: Any, backward: Any) -> Any:
@@ -365,7 +376,7 @@ def _of_steps(
     log_backward: FloatArray,
     n_steps: int,
     reversal: Reversal,
-    machine: Any,
+    told: dict[str, Any],
 ) -> StochasticEntropyProduction:
     """The result of paths of one length, all steps reversed."""
     n_paths = len(log_forward)
@@ -381,7 +392,7 @@ def _of_steps(
         reversal=reversal,
         per_step_forward=None,
         per_step_backward=None,
-        provenance=provenance(machine),
+        provenance=told,
     )
 
 

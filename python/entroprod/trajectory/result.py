@@ -55,7 +55,7 @@ class StochasticEntropyProduction:
         ln p of each symbol given what comes before it in the one order and in the other, both in
         the order of the given sequence; only with ``keep_per_step=True``.
     provenance : dict
-        What the machine tells of itself.
+        What the machine tells of itself; under ``backward`` what another reader tells.
     """
 
     sigma: FloatArray
@@ -191,6 +191,8 @@ class MonteCarlo:
         infinite; in the average of e^-sigma they count as 0.
     n_cut : int
         Number of paths that lost what stood behind their last block.
+    provenance : dict
+        What the machine tells of itself; under ``backward`` what another reader tells.
     """
 
     mean: float
@@ -209,6 +211,7 @@ class MonteCarlo:
     skip_reasons: dict[str, int]
     n_infinite: int
     n_cut: int
+    provenance: dict[str, Any]
 
     @property
     def n_skipped(self) -> int:
