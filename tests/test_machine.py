@@ -446,7 +446,8 @@ def test_symbols_beyond_signed_integers_are_refused() -> None:
 
 def test_answers_that_numpy_cannot_read_are_named() -> None:
     machine = SamplesWithLogProb(lambda *both: both)
-    machine.log_prob = lambda sequences: [[-1.0], [-1.0, -2.0]]  # type: ignore[assignment, method-assign]
+    uneven: Any = lambda sequences: [[-1.0], [-1.0, -2.0]]  # noqa: E731
+    machine.log_prob = uneven  # type: ignore[method-assign]
     with pytest.raises(ValueError, match=r"what machine.log_prob returns must be an array"):
         ep.stochastic_entropy_production(machine, [[0, 1], [1, 1]])
     with pytest.raises(TypeError, match="real numbers, got dtype complex128"):
