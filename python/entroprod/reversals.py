@@ -245,7 +245,7 @@ class BlockReversal(Reversal):
         return f"BlockReversal({', '.join(given)})"
 
     def _cut(self, sequence: NDArray[Any]) -> IntArray:
-        given = () if self.cut is None else self.cut(sequence)
+        given = () if self.cut is None else self.cut(sequence.copy())
         return _starts(_as_boundaries(given, "what cut returns"), len(sequence))
 
     def _plan_delimited(self, sequence: NDArray[Any]) -> Plan:
@@ -328,6 +328,15 @@ def require_reversal(value: object, name: str) -> Reversal:
     if not isinstance(value, Reversal):
         hint = " (an instance: call it)" if isinstance(value, type) else ""
         raise TypeError(f"{name} must be a Reversal such as TokenReversal(), got {value!r}{hint}")
+    return value
+
+
+def require_plan(value: object, reversal: Reversal) -> Plan:
+    """Refuse what a reversal of one's own answers in the place of a plan."""
+    if not isinstance(value, Plan):
+        raise TypeError(
+            f"plan of {type(reversal).__name__} must return a Plan, got {type(value).__name__}"
+        )
     return value
 
 
