@@ -36,6 +36,10 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+# Attributes without targets of their own: a shape (n, m) is no reference to somebody's n.
+napoleon_use_ivar = True
+# ... nor is (n_blocks,) one to a property that several classes have.
+suppress_warnings = ["ref.python"]
 
 
 class KeyLabels(BaseLabelStyle):
