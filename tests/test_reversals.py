@@ -223,3 +223,20 @@ def test_readers_of_another_kind_and_threads_are_checked() -> None:
         ep.monte_carlo(STEPS, 3, 10, n_threads=0)
     with pytest.raises(TypeError, match="n_threads must be"):
         ep.stochastic_entropy_production(STEPS, [[0, 1]], n_threads="a")  # type: ignore[arg-type]
+
+
+def test_delimiters_fit_the_integers_of_sequences() -> None:
+    with pytest.raises(ValueError, match=r"delimiters must be below 2\^63 in size"):
+        ep.BlockReversal(delimiters={2**70})
+
+
+def test_blocks_of_any_lengths_in_the_other_order() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        symbols = generator.integers(5, size=int(generator.integers(1, 30)))
+        pieces = np.split(symbols, np.flatnonzero(symbols[:-1] == 4) + 1)
+        cut = [piece for piece in pieces if piece[-1] == 4]
+        if cut:
+            plan = ep.BlockReversal(delimiters={4, 77, -3}).plan(symbols)
+            assert symbols[plan.order].tolist() == np.concatenate(cut[::-1]).tolist()
+            assert plan.n_cut_off == len(symbols) - sum(map(len, cut))
