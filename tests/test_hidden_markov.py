@@ -227,3 +227,15 @@ def test_memory_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         model.log_prob_ragged(list(paths))
     with pytest.raises(MemoryError, match="n_steps or n_paths is too large: a sample of shape"):
         model.sample(1000, 1000)
+
+
+def test_a_long_path_among_many_short_ones() -> None:
+    """Padded to one length, these would take gigabytes."""
+    model = HiddenMarkov(STAY, SHOW)
+    symbols = np.random.default_rng(0).integers(2, size=100_000)
+    paths = [symbols[i : i + 1 + i % 5] for i in range(5000)]
+    paths[77:77] = [symbols, symbols[::-1], symbols[:60_000]]
+    found = model.log_prob_ragged(paths)
+    assert [len(one) for one in found] == [len(path) for path in paths]
+    for place in (0, 76, 77, 78, 79, 80, 5002):
+        assert np.abs(found[place] - model.log_prob(paths[place])).max() <= BATCH

@@ -492,3 +492,13 @@ def test_one_step() -> None:
     bound = ep.retrospective_bound(machine, reverse, 1, 5000, rng=0)
     assert bound.entropy_production == 0.0
     assert bound.per_step[0] == pytest.approx(-bound.gap, abs=ROUNDING)
+
+
+def test_values_without_noise_have_no_reverse_density() -> None:
+    still = ep.FunctionMachine(
+        lambda y: np.zeros(y.shape[:2]),
+        lambda n_steps, n_paths, rng: np.zeros((n_paths, n_steps, 1)),
+        n_outputs=1,
+    )
+    with pytest.raises(ep.NumericalError, match=r"y_t at t = 4 follows from the 0 step"):
+        ep.fit_reverse_model(still, 4, 50, order=2, rng=0)

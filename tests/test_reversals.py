@@ -157,3 +157,86 @@ def test_wrong_answers_of_a_users_function() -> None:
         ep.Plan(np.array([0, 2]), np.array([0]))
     with pytest.raises(ValueError, match="starts must begin with 0"):
         ep.Plan(np.array([0, 1]), np.array([1]))
+
+
+# ------------------------------------------------------------------ reversals of one's own
+
+
+UNIFORM = ep.FunctionMachine(lambda y: np.full(y.shape, -np.log(3)), n_symbols=3)
+STEPS = ep.MarkovChain([[0.1, 0.7, 0.2], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])
+
+
+class NoPlan(ep.Reversal):
+    def plan(self, sequence: Any) -> Any:
+        return [1, 0]
+
+
+class Sorting(ep.Reversal):
+    """Several sequences become one."""
+
+    def plan(self, sequence: Any) -> ep.Plan:
+        return ep.Plan(np.argsort(sequence, kind="stable"), np.array([0]))
+
+
+class Scribbling(ep.Reversal):
+    def plan(self, sequence: Any) -> ep.Plan:
+        sequence[:] = 0
+        return ep.TokenReversal().plan(sequence)
+
+
+def test_what_a_plan_must_be() -> None:
+    message = "plan of NoPlan must return a Plan, got list"
+    with pytest.raises(TypeError, match=message):
+        ep.stochastic_entropy_production(UNIFORM, [[0, 1]], reversal=NoPlan())
+    with pytest.raises(TypeError, match=message):
+        ep.enumerate_sequences(UNIFORM, 2).sigma_law(NoPlan())
+
+
+def test_several_sequences_that_become_one_are_no_bijection() -> None:
+    with pytest.raises(ep.NumericalError, match=r"Sorting is no bijection: .* become \[0, 0, 1\]"):
+        ep.enumerate_sequences(UNIFORM, 3).sigma_law(Sorting())
+
+
+def test_reversals_may_write_into_what_they_are_given() -> None:
+    paths = STEPS.sample(5, 20, rng=0)
+    expected = ep.stochastic_entropy_production(STEPS, paths).sigma
+    assert np.array_equal(
+        ep.stochastic_entropy_production(STEPS, paths, reversal=Scribbling()).sigma, expected
+    )
+
+    def cut(sequence: Any) -> list[int]:
+        starts = [i for i in range(1, 5) if sequence[i - 1] != sequence[i]]
+        sequence[:] = 0
+        return starts
+
+    found = ep.stochastic_entropy_production(STEPS, paths, reversal=ep.BlockReversal(cut=cut))
+    assert found.sigma == pytest.approx(expected, abs=1e-12)  # runs of a symbol are palindromes
+
+
+def test_readers_of_another_kind_and_threads_are_checked() -> None:
+    gaussian = ep.LinearGaussian.from_var([[[0.5]]], [[1.0]])
+    with pytest.raises(ValueError, match="backward must have n_outputs = 1, as machine has"):
+        ep.stochastic_entropy_production(gaussian, [[0.1], [0.2]], backward=STEPS)
+    with pytest.raises(ValueError, match="backward must have n_symbols = 3, as machine has"):
+        ep.monte_carlo(STEPS, 3, 10, backward=gaussian)
+    with pytest.raises(ValueError, match="n_threads must be"):
+        ep.monte_carlo(STEPS, 3, 10, n_threads=0)
+    with pytest.raises(TypeError, match="n_threads must be"):
+        ep.stochastic_entropy_production(STEPS, [[0, 1]], n_threads="a")  # type: ignore[arg-type]
+
+
+def test_delimiters_fit_the_integers_of_sequences() -> None:
+    with pytest.raises(ValueError, match=r"delimiters must be below 2\^63 in size"):
+        ep.BlockReversal(delimiters={2**70})
+
+
+def test_blocks_of_any_lengths_in_the_other_order() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        symbols = generator.integers(5, size=int(generator.integers(1, 30)))
+        pieces = np.split(symbols, np.flatnonzero(symbols[:-1] == 4) + 1)
+        cut = [piece for piece in pieces if piece[-1] == 4]
+        if cut:
+            plan = ep.BlockReversal(delimiters={4, 77, -3}).plan(symbols)
+            assert symbols[plan.order].tolist() == np.concatenate(cut[::-1]).tolist()
+            assert plan.n_cut_off == len(symbols) - sum(map(len, cut))

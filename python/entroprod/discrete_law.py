@@ -15,7 +15,14 @@ from entroprod.errors import NumericalError
 from entroprod.frames import as_frame
 from entroprod.prefixes import Prefixes, digits, reversed_order
 from entroprod.probabilities import logarithm
-from entroprod.reversals import BlockReversal, Irreversible, Permutation, Reversal, TokenReversal
+from entroprod.reversals import (
+    BlockReversal,
+    Irreversible,
+    Permutation,
+    Reversal,
+    TokenReversal,
+    require_plan,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,12 +197,20 @@ def _by_plans(
     weights = np.exp(forward.totals[-1])
     parts = []
     possible = np.flatnonzero(forward.totals[-1] > -np.inf)
+    met = np.zeros(len(weights), dtype=bool)
     for order, indices in _by_order(reversal, possible, weights, n_steps, k, skipped).items():
         places = np.frombuffer(order, dtype=np.int64)
         length = len(places)
         prefixes = indices // k ** (n_steps - length)
         powers = k ** np.arange(length - 1, -1, -1, dtype=np.int64)
         reordered = digits(prefixes, k, length)[:, places] @ powers
+        if length == n_steps:
+            twice = reordered[met[reordered]]
+            if twice.size:
+                same = digits(twice[:1], k, n_steps)[0].tolist()
+                msg = f"{type(reversal).__name__} is no bijection: several sequences become {same}"
+                raise NumericalError(msg)
+            met[reordered] = True
         ahead, behind = forward.totals[length][prefixes], backward.totals[length][reordered]
         parts.append(_Scored(weights[indices], ahead, behind))
     if not parts:
@@ -223,7 +238,7 @@ def _by_order(
         alike = np.split(places[np.argsort(label.ravel(), kind="stable")], ends)
         for one, those in zip(first.tolist(), alike):
             try:
-                order = reversal.plan(sequences[one]).order
+                order = require_plan(reversal.plan(sequences[one].copy()), reversal).order
             except Irreversible as error:
                 reason = str(error)
                 skipped[reason] = skipped.get(reason, 0.0) + float(weights[those].sum())

@@ -147,7 +147,8 @@ class Enumeration:
         TypeError
             If ``reversal`` is none.
         NumericalError
-            If the probabilities don't sum to 1, or the reversal is no bijection on any sequence.
+            If the probabilities don't sum to 1, or the reversal is no bijection on any sequence, or
+            makes one of several.
         """
         reversal = require_reversal(TokenReversal() if reversal is None else reversal, "reversal")
         self._require_normalised()

@@ -45,10 +45,14 @@ class ForwardFilter:
         """How many paths fit a cache."""
         return max(1, _NUMBERS_OF_BELIEFS // len(self._initial))
 
+    def reads_in_pieces(self, n_steps: int, n_paths: int) -> bool:
+        """Whether so few and so long paths are cut into pieces."""
+        return self._n_pieces(n_steps) >= _FEWEST_PIECES * n_paths
+
     def read(self, steps: NDArray[np.int64]) -> Read:
         """Read paths of one length; ``steps`` holds their symbols, (T, N)."""
         n_steps, n_paths = steps.shape
-        if self._n_pieces(n_steps) >= _FEWEST_PIECES * n_paths:
+        if self.reads_in_pieces(n_steps, n_paths):
             paths = [self._read_long(path) for path in steps.T]
             return Read(*(np.concatenate(parts, axis=1) for parts in zip(*paths)))
         return self._read(steps, np.full(n_steps, n_paths), self._starts(n_paths))

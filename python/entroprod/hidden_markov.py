@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -156,17 +156,23 @@ class HiddenMarkov:
         symbols, lengths = as_ragged_symbols(sequences, self.n_symbols)
         require_memory(8 * symbols.size, "sequences", f"{symbols.size} log-probabilities")
         starts = np.cumsum(lengths) - lengths
-        longest_first = np.argsort(-lengths, kind="stable")
         result = np.empty(symbols.size)
-        for block in self._blocks(len(lengths)):
-            paths = longest_first[block]
+        for paths in self._similar(lengths):
             longest = int(lengths[paths[0]])
+            if self._filter.reads_in_pieces(longest, len(paths)):
+                for start, length in zip(starts[paths], lengths[paths]):
+                    path = symbols[start : start + length].astype(np.int64, copy=False)
+                    read = self._filter.read(path[:, np.newaxis]).probabilities
+                    result[start : start + length] = read[:, 0]
+                continue
+            # A mask, places, symbols, probabilities, and copies of the last three.
+            require_memory(49 * longest * len(paths), "sequences", f"{len(paths)} paths at once")
             inside = np.arange(longest)[:, np.newaxis] < lengths[paths]
             where = np.arange(longest)[:, np.newaxis] + starts[paths]
             steps = np.zeros(inside.shape, dtype=np.int64)
             steps[inside] = symbols[where[inside]]
-            read = self._filter.read_ragged(steps, inside.sum(axis=1))
-            result[where[inside]] = read[inside]
+            together = self._filter.read_ragged(steps, inside.sum(axis=1))
+            result[where[inside]] = together[inside]
         return np.split(_in_place_logarithm(result), starts[1:])
 
     def sample(
@@ -242,6 +248,16 @@ class HiddenMarkov:
                 raise NumericalError(msg)
             result[block] = belief.T
         return result[0] if single else result
+
+    def _similar(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Paths, the longest first, none of which is less than half as long as the first."""
+        order = np.argsort(-lengths, kind="stable")
+        start = 0
+        while start < len(order):
+            n_similar = np.count_nonzero(2 * lengths[order[start:]] >= lengths[order[start]])
+            stop = start + min(int(n_similar), self._filter.paths_at_once)
+            yield order[start:stop]
+            start = stop
 
     def _blocks(self, n_paths: int) -> list[slice]:
         size = self._filter.paths_at_once

@@ -10,10 +10,12 @@ import numpy as np
 from entroprod.arrays import (
     FloatArray,
     RandomSource,
+    are_definite,
     as_count,
     as_generator,
     require_memory,
 )
+from entroprod.errors import NumericalError
 from entroprod.machine import (
     AnyArray,
     FunctionMachine,
@@ -68,6 +70,8 @@ def fit_reverse_model(
         Naming the argument.
     MemoryError
         If the samples or the parameters don't fit.
+    NumericalError
+        If values at some step follow from others without noise.
 
     Notes
     -----
@@ -199,6 +203,11 @@ def _regression(paths: FloatArray, order: int) -> TimeVaryingLinearGaussian:
         output[position, :, : length * m] = coefficients[:-1].T
         output[position, :, -1] = coefficients[-1]
         cov[position] = residuals.T @ residuals / (n_paths - known.shape[1])
+        if not are_definite(cov[position]):
+            raise NumericalError(
+                f"y_t at t = {n_steps - position} follows from the {length} step(s) after it in "
+                "every sampled path, so that residuals have no density"
+            )
     shift = np.zeros((kept + 1, kept + 1))
     shift[m:kept, : kept - m] = np.eye(kept - m)
     shift[-1, -1] = 1.0

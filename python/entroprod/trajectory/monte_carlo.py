@@ -15,6 +15,7 @@ from entroprod.arrays import (
     as_flag,
     as_generator,
     as_read_only,
+    as_thread_count,
     require_memory,
 )
 from entroprod.errors import NumericalError
@@ -115,6 +116,7 @@ def monte_carlo(
     n_paths = as_count(n_paths, "n_paths")
     batch_size = as_count(batch_size, "batch_size")
     keep_sigma = as_flag(keep_sigma, "keep_sigma")
+    as_thread_count(n_threads)
     in_core = gaussian.is_gaussian(machine, backward) and isinstance(reversal, TokenReversal)
     if keep_sigma or not in_core:
         require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")

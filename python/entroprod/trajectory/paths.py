@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from entroprod.arrays import FloatArray, as_flag, as_read_only
+from entroprod.arrays import FloatArray, as_flag, as_read_only, as_thread_count
 from entroprod.machine import (
     AnyArray,
     Block,
@@ -22,6 +22,7 @@ from entroprod.reversals import (
     Plan,
     Reversal,
     TokenReversal,
+    require_plan,
     require_reversal,
 )
 from entroprod.time_varying import TimeVaryingLinearGaussian
@@ -91,6 +92,7 @@ def stochastic_entropy_production(
     """
     keep_per_step = as_flag(keep_per_step, "keep_per_step")
     require_reversal(reversal, "reversal")
+    as_thread_count(n_threads)
     if isinstance(reversal, TokenReversal) and not keep_per_step:
         fast = gaussian.score(machine, sequences, backward, n_threads)
         if fast is not None:
@@ -179,8 +181,10 @@ def backward_reader(machine: Any, backward: Any) -> Any:
             "a TimeVaryingLinearGaussian is only read backwards as a whole: with TokenReversal() "
             "and without keep_per_step, by linear-Gaussian machines"
         )
-    for name in ("n_symbols", "n_outputs"):
+    for name, instead in (("n_symbols", "n_outputs"), ("n_outputs", "n_symbols")):
         mine, its = getattr(machine, name, None), getattr(other, name, None)
+        if mine is not None and its is None and getattr(other, instead, None) is not None:
+            raise ValueError(f"backward must have {name} = {mine}, as machine has; got none")
         if mine is not None and its is not None and mine != its:
             raise ValueError(f"backward must have {name} = {mine}, as machine has; got {its}")
     return other
@@ -251,7 +255,8 @@ def _plans(reversal: Reversal, block: Block) -> list[Plan | str]:
 
     def plan(path: AnyArray) -> Plan | str:
         try:
-            made = reversal.plan(path)
+            # A copy, for a reversal of one's own may write into it.
+            made = require_plan(reversal.plan(path.copy()), reversal)
         except Irreversible as error:
             return str(error)
         if len(made.order) + made.n_cut_off != len(path):
