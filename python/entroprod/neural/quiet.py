@@ -40,6 +40,9 @@ def quiet_transformers() -> Iterator[None]:
 def require_transformers(what: str) -> None:
     """Raise ImportError with the line that installs transformers, unless it is there."""
     try:
-        import transformers  # noqa: F401
+        with warnings.catch_warnings():
+            # In a notebook without widgets there are bars of text instead, and ours are off.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            import transformers  # noqa: F401
     except ImportError as error:
         raise ImportError(f'{what} needs transformers: pip install "entroprod[text]"') from error
