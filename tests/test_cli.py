@@ -191,6 +191,33 @@ class TestProcess:
         process.stderr.close()
         assert process.wait(timeout=60) == 141
 
+    def test_closed_output(self) -> None:
+        code = "import sys; sys.stdout = None; from entroprod.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code, "kalman", *map(str, SCALAR), "-T", "3"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="signals are different there")
+    def test_interrupts_at_exit_are_ignored(self) -> None:
+        """Whatever libraries still do at exit isn't ended by one Ctrl-C too many."""
+        code = (
+            "import atexit, os, signal; from entroprod.cli import main; "
+            "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
     @pytest.mark.skipif(sys.platform == "win32", reason="signals are different there")
     def test_ctrl_c(self, tmp_path: Path) -> None:
         words = ["kalman", *SCALAR, "-T", "1000", "--monte-carlo", "1000000000"]

@@ -248,6 +248,7 @@ class TestBrokenOff:
         result = run(*words_of(file, "--batch-size", 2, "--resume", *change))
         if words:
             assert "belongs to another run" in result.stderr
+            assert "go on with --resume" not in result.stderr
             assert result.exit_code == 2
             for word in words:
                 assert word in result.stderr

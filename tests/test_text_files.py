@@ -117,6 +117,15 @@ def test_empty_texts_stay_rows(tmp_path: Path) -> None:
     assert read_texts(path).texts == ("A.", "", "B.")
 
 
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv"])
+def test_an_empty_name_is_none(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    lines = '{"text": "A.", "group": "", "id": ""}\n'
+    path.write_text(lines if name == "t.jsonl" else "text,group,id\nA.,,\n")
+    texts = read_texts(path)
+    assert (texts.groups, texts.ids) == ((None,), (None,))
+
+
 def test_long_fields(tmp_path: Path) -> None:
     before = csv.field_size_limit()
     path = tmp_path / "t.csv"
@@ -133,6 +142,7 @@ def test_long_fields(tmp_path: Path) -> None:
         ("t.json", b'{"a": ["x", 3]}', ("a[1]", "int 3")),
         ("t.json", b'{"a": ["x", null]}', ("a[1]", "NoneType")),
         ("t.json", b'{"a": "x"}', ("a", "list of texts", "str 'x'")),
+        ("t.json", b'{"a": {"": ["x"]}}', ("a/", "must have a name")),
         ("t.json", b'{"a": ["x"], "a": ["y"]}', ("'a' twice",)),
         ("t.json", b'"x"', ("object of named groups",)),
         ("t.json", b"{}", ("no texts",)),
@@ -210,6 +220,7 @@ def test_no_such_file_and_wrong_arguments(tmp_path: Path) -> None:
         ({"a": ["A.", None]}, "index 1"),
         ({"a": "A."}, "sequence of strings"),
         (3, "sequence of strings"),
+        ({"": ["A."]}, "groups must be names or None, got '' at index 0"),
     ],
 )
 def test_bad_collections(value: Any, words: str) -> None:

@@ -199,6 +199,12 @@ class TestTokenizer:
     def test_a_short_text_yields_fewer(self) -> None:
         assert len(train_tokenizer(["ab"], 1000)) < 300
 
+    def test_memory_is_not_taken_for_tokens_that_cannot_be(self) -> None:
+        """With 10^14 tokens at once the process would be gone."""
+        texts = stories(20)
+        huge, large = train_tokenizer(texts, 10**14), train_tokenizer(texts, 100_000)
+        assert huge.get_vocab() == large.get_vocab()
+
 
 class TestBadInput:
     def refused(self, named: str, folder: Path, texts: Any = None, **options: Any) -> None:

@@ -59,7 +59,8 @@ def as_float_array(
         finite |= np.isnan(array)
     if not finite.all():
         index = tuple(int(i) for i in np.argwhere(~finite)[0])
-        msg = f"{name} must be finite, got {array[index]} at index {index}"
+        where = f" at index {index}" if index else ""
+        msg = f"{name} must be finite, got {array[index]}{where}"
         raise ValueError(msg)
     return array
 

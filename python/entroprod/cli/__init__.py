@@ -6,6 +6,8 @@ reported in one line instead of as a traceback.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 __all__ = ["main"]
@@ -28,4 +30,10 @@ def main() -> None:
             file=sys.stderr,
         )
         raise SystemExit(2) from None
-    app(prog_name="entroprod")
+    if sys.stdout is None:  # closed by the caller: what is printed has no reader
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (for the life of the process)
+    try:
+        app(prog_name="entroprod")
+    finally:
+        # Impatient further interrupts would end what libraries do at exit in tracebacks.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

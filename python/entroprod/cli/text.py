@@ -382,6 +382,8 @@ def naming_options() -> Iterator[None]:
 def _telling_how_to_go_on(output: Path) -> Iterator[None]:
     try:
         yield
+    except ValueError:  # another run's journal, or a damaged one
+        raise
     except (KeyboardInterrupt, Exception):
         journal = OutputFile(output, {}).journal_path
         if journal.exists():

@@ -28,8 +28,11 @@ def train_tokenizer(texts: Sequence[str], vocabulary_size: int) -> Any:
     backend = tokenizers.Tokenizer(tokenizers.models.BPE())
     backend.pre_tokenizer = byte_level(add_prefix_space=False)
     backend.decoder = tokenizers.decoders.ByteLevel()
+    # Memory is taken for as many tokens as are wanted, and every merge shortens the text by a byte.
+    n_bytes = sum(len(text.encode("utf-8", "surrogatepass")) + 1 for text in texts)
+    most = 1 + len(byte_level.alphabet()) + n_bytes
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=vocabulary_size,
+        vocab_size=min(vocabulary_size, most),
         special_tokens=[END_OF_TEXT],
         initial_alphabet=sorted(byte_level.alphabet()),
         show_progress=False,

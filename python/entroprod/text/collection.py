@@ -40,6 +40,10 @@ class Texts:
                     f"{name} must hold one entry for each of the {len(self.texts)} texts, "
                     f"got {len(getattr(self, name))}"
                 )
+            if "" in getattr(self, name):
+                # A table in CSV couldn't tell it from None.
+                index = getattr(self, name).index("")
+                raise ValueError(f"{name} must be names or None, got '' at index {index}")
 
     def __len__(self) -> int:
         return len(self.texts)

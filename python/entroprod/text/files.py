@@ -178,7 +178,7 @@ def _value(record: Mapping[str, Any], name: str, argument: str, where: str) -> A
 
 def _label(value: Any, what: str, where: str) -> str | None:
     if value is None or isinstance(value, str):
-        return value
+        return value or None
     if value != value:  # NaN, where a table has no name
         return None
     if isinstance(value, (bool, int, float)):
@@ -230,6 +230,8 @@ def _add_groups(
 ) -> None:
     for name, value in groups.items():
         place = f"{where}: {prefix}{name}"
+        if not name:
+            raise ValueError(f"{place}: a group of texts must have a name, got ''")
         if name == _METADATA:
             if not isinstance(value, dict):  # texts, maybe, which must not be lost
                 raise TypeError(f"{place} must be an object, got {described(value)}")
@@ -271,7 +273,7 @@ def _read_csv(content: str, path: Path, separator: str, columns: _Columns, rows:
     for number, record in records:
         place = f"{path}, line {number}"
         text, group, name = columns.of(record, place)
-        rows.add(text, group or None, name or None, place)
+        rows.add(text, group, name, place)
 
 
 def _read_parquet(path: Path, columns: _Columns, rows: _Rows) -> None:
