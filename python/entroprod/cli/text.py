@@ -524,11 +524,11 @@ def _print(run: TextRun) -> None:
     result = run.result
     told = result.provenance
     machine = told["machine"]
-    source = str(run.file) if run.file is not None else f"drawn with seed {run.seed}"
+    source = f"from {run.file}" if run.file is not None else f"drawn with seed {run.seed}"
     resumed = f"{result.n_resumed:,} of them by an earlier run" if result.n_resumed else ""
     settings = told["settings"]
     rows = [
-        report.Row("Texts", f"{len(result.table):,} from {source}", resumed),
+        report.Row("Texts", f"{len(result.table):,} {source}", resumed),
         report.Row("Machine", str(machine.get("model", machine.get("machine", "")))),
         report.Row(
             "Blocks",
@@ -538,7 +538,15 @@ def _print(run: TextRun) -> None:
         *average_rows(result.averages(), samples=run.file is None),
     ]
     if run.self_test is not None:
-        rows.append(report.Row("Rounding", repr(run.self_test)))
+        tested = run.self_test
+        rows.append(
+            report.Row(
+                "Rounding",
+                f"± {tested.rms_per_sequence:.2g} nats on sigma",
+                f"at most {tested.max_per_sequence:.2g}; {tested.n_sequences} texts scored twice, "
+                f"{tested.dtype} on {tested.device}",
+            )
+        )
     if run.comparison is not None:
         rows += comparison_rows(run.comparison)
     if run.block_scale is not None:
