@@ -37,13 +37,14 @@ class Loaded(CharacterMachine):
         self.options = options
 
     def self_test(self, texts: Any) -> Any:
-        content = {"n_sequences": len(texts)}
-
-        class Result(SimpleNamespace):
-            def __repr__(self) -> str:
-                return f"SelfTest({len(texts)} sequences)"
-
-        return Result(to_dict=lambda: content)
+        content = {
+            "n_sequences": len(texts),
+            "rms_per_sequence": 2e-7,
+            "max_per_sequence": 5e-7,
+            "dtype": "float32",
+            "device": "cpu",
+        }
+        return SimpleNamespace(**content, to_dict=lambda: content)
 
     def provenance(self) -> dict[str, Any]:
         return {**super().provenance(), "model": self.model, **self.options}
@@ -156,7 +157,7 @@ class TestText:
         words = ("text", "--model", "tiny", "--output", output, "--sample", 40, "--length", 12)
         result = run(*words)
         assert result.exit_code == 0, result.stderr
-        for part in ("40 from drawn with seed", "E[e^-sigma]", "1 in theory", "don't trust it"):
+        for part in ("40 drawn with seed", "E[e^-sigma]", "1 in theory", "don't trust it"):
             assert part in result.stdout
         first = read_results(output)
         seed = first.attrs["provenance"]["samples"]["seed"]
@@ -173,7 +174,8 @@ class TestText:
         assert result.exit_code == 0, result.stderr
         assert result.stdout.count("without a token") == 10
         assert result.stdout.count("other reasons, told in the output") == 2
-        assert "SelfTest(1 sequences)" in result.stdout
+        assert "± 2e-07 nats on sigma" in result.stdout
+        assert "1 texts scored twice, float32 on cpu" in result.stdout
         path.write_text("\n".join("12345678"))
         result = run(*words_of(path, name="numbers.csv"))
         assert result.stdout.count("for example: has the character '1' without a token") == 2
