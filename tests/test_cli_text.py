@@ -106,7 +106,7 @@ class TestText:
         assert found["averages"]["block"]["skip_reasons"] == {"no delimiter in it": 1}
         assert found["provenance"]["texts"]["n"] == 8
         assert found["comparison"]["comparisons"][1]["n_first"] == 4
-        assert found["self_test"] == {"n_sequences": 8}
+        assert found["self_test"]["n_sequences"] == 8
         assert found["written"] == [str(file.with_name("table.csv"))]
 
     def test_options_reach_the_machine_and_the_run(
