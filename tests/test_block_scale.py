@@ -246,6 +246,7 @@ def test_results_are_frozen() -> None:
         ({"sentences": (1,)}, TypeError, "sentences needs delimiters"),
         ({"sentences": (1,), "delimiters": ()}, ValueError, "delimiters"),
         ({"sentences": (0,), "delimiters": {1}}, ValueError, "each of sentences"),
+        ({"delimiters": {1}}, ValueError, "delimiters is only used with sentences"),
         ({"sequences": []}, ValueError, "sequences must not be empty"),
         ({"sequences": [[1, 9]]}, ValueError, r"sequences\[0\]"),
         ({"machine": 3}, TypeError, "machine"),

@@ -249,6 +249,8 @@ def block_scale(
         reversals[scale, "sentence"] = _sentence_reversal(machine, scale, delimiters)
     if not reversals:
         raise ValueError("scales and sentences must not both be empty")
+    if delimiters is not None and not any(unit == "sentence" for _, unit in reversals):
+        raise ValueError("delimiters is only used with sentences, and got none")
     given = read_sequences(machine, sequences)
     _require_memory(given, n_orders=len(reversals) + 1)
     named = {_named(*scale): reversal for scale, reversal in reversals.items()}

@@ -80,7 +80,7 @@ class Extras:
             list(scored["token_ids"]),
             self.scales,
             sentences=self.sentences,
-            delimiters=delimiters,
+            delimiters=delimiters if self.sentences else None,
         )
 
     def write(
