@@ -479,3 +479,9 @@ def test_answers_that_numpy_cannot_read_are_named() -> None:
         ep.stochastic_entropy_production(machine, [[0, 1], [1, 1]])
     with pytest.raises(TypeError, match="real numbers, got dtype complex128"):
         ep.entropy_production(ep.FunctionMachine(lambda y: chain_log_prob(y) + 0j, n_symbols=3), 2)
+
+
+def test_a_sampler_that_draws_the_impossible() -> None:
+    machine = ep.FunctionMachine(one_way, lambda t, n, g: np.zeros((n, t), int), n_symbols=3)
+    with pytest.raises(ep.NumericalError, match=r"machine\.sample draws a path .* step 2 on"):
+        ep.monte_carlo(machine, 3, 4, rng=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -232,6 +232,17 @@ def require_choice(value: object, name: str, *choices: str) -> None:
         *first, last = (f'"{choice}"' for choice in choices)
         msg = f"{name} must be {', '.join(first)} or {last}, got {value!r}"
         raise ValueError(msg)
+
+
+def equal_arrays(mine: Sequence[FloatArray], theirs: Sequence[FloatArray]) -> bool:
+    """Whether two machines of a kind have the same numbers."""
+    return all(np.array_equal(a, b) for a, b in zip(mine, theirs))
+
+
+def hash_arrays(arrays: Sequence[FloatArray]) -> int:
+    """Hash of the numbers, the same for arrays that are equal."""
+    # Adding 0.0 makes -0.0 and 0.0, which are equal, the same bytes.
+    return hash(tuple((array + 0.0).tobytes() for array in arrays))
 
 
 def as_read_only(array: FloatArray) -> FloatArray:

@@ -21,6 +21,8 @@ from entroprod.arrays import (
     as_positive,
     as_thread_count,
     draw_key,
+    equal_arrays,
+    hash_arrays,
     require_memory,
 )
 from entroprod.continuous import Discretisation, discretised
@@ -653,14 +655,10 @@ class LinearGaussian(StateSpaceForms):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LinearGaussian):
             return NotImplemented
-        return all(
-            np.array_equal(mine, theirs)
-            for mine, theirs in zip(self._matrices(), other._matrices())
-        )
+        return equal_arrays(self._matrices(), other._matrices())
 
     def __hash__(self) -> int:
-        # Adding 0.0 makes -0.0 and 0.0, which are equal, the same bytes.
-        return hash(tuple((matrix + 0.0).tobytes() for matrix in self._matrices()))
+        return hash_arrays(self._matrices())
 
     def __reduce__(self) -> tuple[Callable[..., LinearGaussian], tuple[Any, ...]]:
         return LinearGaussian, self._matrices()

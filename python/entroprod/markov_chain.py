@@ -10,7 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod.arrays import FloatArray, RandomSource, as_generator, require_memory
+from entroprod.arrays import (
+    FloatArray,
+    RandomSource,
+    as_generator,
+    equal_arrays,
+    hash_arrays,
+    require_memory,
+)
 from entroprod.probabilities import (
     as_initial,
     as_square,
@@ -219,11 +226,10 @@ class MarkovChain:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MarkovChain):
             return NotImplemented
-        return all(np.array_equal(a, b) for a, b in zip(self._arrays(), other._arrays()))
+        return equal_arrays(self._arrays(), other._arrays())
 
     def __hash__(self) -> int:
-        # Adding 0.0 makes -0.0 and 0.0, which are equal, the same bytes.
-        return hash(tuple((array + 0.0).tobytes() for array in self._arrays()))
+        return hash_arrays(self._arrays())
 
     def __reduce__(self) -> tuple[Callable[..., MarkovChain], tuple[Any, ...]]:
         return MarkovChain, self._arrays()

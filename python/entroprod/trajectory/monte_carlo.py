@@ -176,6 +176,12 @@ class _Run:
         ahead = None if known is None else [known]
         reordering = reorder(self.reversal, blocks, keep_still=self.other is not self.machine)
         straight, back = score_blocks(self.machine, self.other, blocks, [reordering], ahead)
+        impossible = np.argwhere(np.isneginf(straight[0]))
+        if impossible.size:
+            raise NumericalError(
+                "machine.sample draws a path that has probability 0 under machine.log_prob, from "
+                f"step {impossible[0, 1] + 1} on"
+            )
         result = collect(reordering, straight, back[0])
         self.skip_reasons.update(result.skip_reasons)
         self.n_cut += int((result.n_cut_off > 0).sum())
