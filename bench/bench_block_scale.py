@@ -39,7 +39,7 @@ def rows(timer: Timer) -> Rows:
         f"`block_scale`, {len(SCALES)} scales of {N_PATHS} texts of {N_STEPS} symbols, a tanh cell",
         "`stochastic_entropy_production` at one scale after the other",
         times,
-        at_least=1.1,
+        at_least=1.4,
     )
 
 
