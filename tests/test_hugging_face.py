@@ -332,3 +332,10 @@ class TestSelfTest:
     def test_bad(self, gpt2: HuggingFaceMachine) -> None:
         with pytest.raises(ValueError, match="texts must not be empty"):
             gpt2.self_test([])
+        for value in ("abc", None, 3):
+            with pytest.raises(TypeError, match="texts must be a list of texts, got"):
+                gpt2.self_test(value)
+        with pytest.raises(ValueError, match=r"texts\[1\] must hold symbols .* at step 2"):
+            gpt2.self_test([[1], [2, 10**6]])
+        with pytest.raises(ValueError, match=r"ids must hold symbols .* at step 1"):
+            gpt2.decode([10**6])

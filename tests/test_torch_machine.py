@@ -538,3 +538,8 @@ def test_faulty_parameters_are_named(row: list[float], message: str) -> None:
     model = TorchMachine(lambda y: fixed.expand(*y.shape[:2], 4), head=GaussianHead(2))
     with pytest.raises(ep.NumericalError, match=rf"sequences\[0\] .* step 1: .*{message}"):
         model.log_prob([[0.0, 0.0]])
+
+
+def test_a_class_is_no_module() -> None:
+    with pytest.raises(TypeError, match="module must be a module, got the class Embedding"):
+        TorchMachine(torch.nn.Embedding, n_symbols=3, first_token=0)

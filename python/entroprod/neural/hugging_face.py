@@ -38,7 +38,7 @@ from entroprod.neural.neural_machine import NeuralMachine
 from entroprod.neural.quiet import quiet_transformers, require_transformers
 from entroprod.neural.scoring import Report, Request
 from entroprod.neural.self_test import SelfTest, compare_scorings
-from entroprod.neural.symbols import as_ragged_symbols
+from entroprod.neural.symbols import as_ragged_symbols, as_symbol_sequence
 from entroprod.neural.tokens import (
     EncodedTexts,
     as_delimiters,
@@ -264,9 +264,19 @@ class HuggingFaceMachine(NeuralMachine):
         )
 
     def decode(self, ids: ArrayLike) -> str:
-        """Text of a sequence of token ids, special ones as they are written."""
+        """Text of a sequence of token ids, special ones as they are written.
+
+        Parameters
+        ----------
+        ids : array_like of int, (T,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no id, or one outside the vocabulary; or if the machine has no tokenizer.
+        """
         tokenizer = self._require_tokenizer()
-        return decode(tokenizer, as_ragged_symbols([ids], self._size)[0])
+        return decode(tokenizer, as_symbol_sequence(ids, self._size, "ids"))
 
     def sentence_ends(self, delimiters: str | Sequence[str] = ".!?") -> frozenset[int]:
         """Ids of the tokens whose text ends with one of the delimiters.
@@ -313,14 +323,26 @@ class HuggingFaceMachine(NeuralMachine):
         texts : sequence of str, or of token ids (T_i,)
         rng : Generator, int or None
             Of the batches and the order of the second scoring.
+
+        Returns
+        -------
+        SelfTest
+            Differences in nats.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no text, or one that can't be encoded or is too long, naming it.
         """
-        rows = list(texts)
+        if isinstance(texts, (str, bytes)) or not hasattr(texts, "__iter__"):
+            raise TypeError(f"texts must be a list of texts, got {type(texts).__name__}")
+        rows: list[Any] = list(texts)
         if not rows:
             raise ValueError("texts must not be empty")
-        encoded = self.encode(rows) if isinstance(rows[0], str) else rows  # type: ignore[arg-type]
+        encoded = self.encode(rows) if isinstance(rows[0], str) else rows
         return compare_scorings(
             self.log_prob_ragged,
-            as_ragged_symbols(encoded, self._size),
+            as_ragged_symbols(encoded, self._size, "texts"),
             as_generator(rng),
             dtype=str(self._dtype).removeprefix("torch."),
             device=str(self._device),

@@ -303,7 +303,10 @@ def try_out(machine: NeuralMachine, inputs: torch.Tensor) -> None:
 
 
 def require_callable(value: Any, name: str) -> Any:
-    """Refuse what can't be called."""
+    """Refuse what can't be called, and a class in the place of a module made of it."""
+    if isinstance(value, type):
+        msg = f"{name} must be a module, got the class {value.__name__}: make one"
+        raise TypeError(msg)
     if not callable(value):
         msg = f"{name} must be a torch module or another callable, got {type(value).__name__}"
         raise TypeError(msg)

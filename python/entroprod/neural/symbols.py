@@ -51,18 +51,24 @@ def as_symbol_array(sequences: ArrayLike, n_symbols: int) -> IntArray:
     return array.astype(np.int64)
 
 
-def as_ragged_symbols(sequences: Sequence[ArrayLike], n_symbols: int) -> list[IntArray]:
+def as_ragged_symbols(
+    sequences: Sequence[ArrayLike], n_symbols: int, name: str = "sequences"
+) -> list[IntArray]:
     """Sequences (T_i,) of symbols 0 .. V-1, of any lengths."""
-    checked = []
-    for index, sequence in enumerate(_as_list(sequences)):
-        array = as_integers(sequence, f"sequences[{index}]", empty=False)
-        _require_one(array, index, "(T,)", 1)
-        wrong = np.flatnonzero((array < 0) | (array >= n_symbols))
-        if len(wrong):
-            name = f"sequences[{index}]"
-            raise outside_alphabet(n_symbols, array[wrong[0]], name, int(wrong[0]))
-        checked.append(array.astype(np.int64))
-    return checked
+    return [
+        as_symbol_sequence(sequence, n_symbols, f"{name}[{index}]")
+        for index, sequence in enumerate(_as_list(sequences, name))
+    ]
+
+
+def as_symbol_sequence(sequence: ArrayLike, n_symbols: int, name: str) -> IntArray:
+    """One sequence (T,) of symbols 0 .. V-1."""
+    array = as_integers(sequence, name, empty=False)
+    _require_one(array, name, "(T,)", 1)
+    wrong = np.flatnonzero((array < 0) | (array >= n_symbols))
+    if len(wrong):
+        raise outside_alphabet(n_symbols, array[wrong[0]], name, int(wrong[0]))
+    return array.astype(np.int64)
 
 
 def as_value_array(sequences: ArrayLike, n_outputs: int) -> FloatArray:
@@ -88,17 +94,17 @@ def as_ragged_values(sequences: Sequence[ArrayLike], n_outputs: int) -> list[Flo
     return checked
 
 
-def _as_list(sequences: Sequence[ArrayLike]) -> list[ArrayLike]:
+def _as_list(sequences: Sequence[ArrayLike], name: str = "sequences") -> list[ArrayLike]:
     if isinstance(sequences, (str, bytes)) or not hasattr(sequences, "__iter__"):
-        msg = f"sequences must be a list of arrays, got {type(sequences).__name__}"
+        msg = f"{name} must be a list of arrays, got {type(sequences).__name__}"
         raise TypeError(msg)
     return list(sequences)
 
 
-def _require_one(array: NDArray[Any], index: int, shape: str, ndim: int) -> None:
+def _require_one(array: NDArray[Any], name: str, shape: str, ndim: int) -> None:
     if array.ndim != ndim:
-        msg = f"sequences[{index}] must have shape {shape}, got {array.shape}"
+        msg = f"{name} must have shape {shape}, got {array.shape}"
         raise ValueError(msg)
     if array.size == 0:
-        msg = f"sequences[{index}] must not be empty, got shape {array.shape}"
+        msg = f"{name} must not be empty, got shape {array.shape}"
         raise ValueError(msg)
