@@ -332,7 +332,8 @@ class TestSelfTest:
     def test_bad(self, gpt2: HuggingFaceMachine) -> None:
         with pytest.raises(ValueError, match="texts must not be empty"):
             gpt2.self_test([])
-        for value in ("abc", None, 3):
+        wrong: tuple[Any, ...] = ("abc", None, 3)
+        for value in wrong:
             with pytest.raises(TypeError, match="texts must be a list of texts, got"):
                 gpt2.self_test(value)
         with pytest.raises(ValueError, match=r"texts\[1\] must hold symbols .* at step 2"):
