@@ -43,7 +43,8 @@ from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_pr
 from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
 from entroprod.state_space import StateSpace
 from entroprod.structured import DiagonalSSM
-from entroprod.text.groups import GroupComparison, compare_groups
+from entroprod.text.group_comparison import GroupComparison
+from entroprod.text.groups import compare_groups
 from entroprod.time_varying import TimeVaryingLinearGaussian
 from entroprod.trajectory import (
     MonteCarlo,

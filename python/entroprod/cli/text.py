@@ -13,7 +13,7 @@ import entroprod as ep
 from entroprod.cli import options, report, text_options, text_outputs
 from entroprod.cli.files import check_output
 from entroprod.cli.pictures import check_picture, save_picture
-from entroprod.text.groups import described
+from entroprod.text.group_comparison import described
 from entroprod.text.result import Average, TextScores
 from entroprod.text.run import BATCH_SIZE, DELIMITERS, score_samples, score_texts
 from entroprod.text.storage import OutputFile
@@ -22,7 +22,7 @@ from entroprod.text.table import TABLE_SUFFIXES, provenance_path
 if TYPE_CHECKING:
     from entroprod.block_scale import BlockScale
     from entroprod.text.collection import Texts
-    from entroprod.text.groups import GroupComparison
+    from entroprod.text.group_comparison import GroupComparison
 
 # With fewer the average of e^-sigma says nothing.
 _FEW_EFFECTIVE = 100.0

@@ -16,7 +16,7 @@ from entroprod.cli.report import Row, format_uncertain
 if TYPE_CHECKING:
     import pandas as pd
 
-    from entroprod.text.groups import GroupComparison
+    from entroprod.text.group_comparison import GroupComparison
     from entroprod.text.result import TextScores
 
 REPORT_SUFFIXES = (".html", ".htm")

@@ -13,7 +13,7 @@ from entroprod.plot.style import INK, PALETTE, Picture, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from entroprod.text.groups import Comparison, GroupComparison, GroupSummary
+    from entroprod.text.group_comparison import Comparison, GroupComparison, GroupSummary
 
 # Half the width of the strip of single values, in units of the distance of two groups.
 _SPREAD = 0.16

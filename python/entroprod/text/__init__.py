@@ -6,7 +6,8 @@ it is used.
 
 from entroprod.text.collection import Texts, as_texts
 from entroprod.text.files import read_texts
-from entroprod.text.groups import Comparison, GroupComparison, GroupSummary, compare_groups
+from entroprod.text.group_comparison import Comparison, GroupComparison, GroupSummary
+from entroprod.text.groups import compare_groups
 from entroprod.text.result import Average, TextScores, averages
 from entroprod.text.run import score_samples, score_texts
 from entroprod.text.table import read_results

@@ -15,7 +15,7 @@ from typing import Any
 import entroprod
 from entroprod.arrays import as_count, require_choice
 from entroprod.block_scale import BlockScale
-from entroprod.text.groups import GroupComparison
+from entroprod.text.group_comparison import GroupComparison
 from entroprod.text.report import cards, colour, summary
 from entroprod.text.report.rows import read_rows
 from entroprod.text.report.spelling import escaped

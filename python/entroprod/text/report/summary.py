@@ -16,7 +16,7 @@ from entroprod.text.report.rows import REVERSALS, Reversal, TextRow, by_group, s
 from entroprod.text.report.spelling import escaped, excerpt
 
 if TYPE_CHECKING:
-    from entroprod.text.groups import Comparison, GroupComparison
+    from entroprod.text.group_comparison import Comparison, GroupComparison
 
 LABELS: dict[Reversal, str] = {"token": "token reversal", "block": "block reversal"}
 UNGROUPED = "without a group"
