@@ -6,7 +6,7 @@ import math
 
 import entroprod as ep
 from entroprod import _core
-from entroprod.production import _entropy_production
+from entroprod.gaussian.production import _entropy_production
 
 from .machines import two_by_two
 from .row import Row, Rows, costs, require_agreement

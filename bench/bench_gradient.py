@@ -6,8 +6,8 @@ import numpy as np
 
 import entroprod as ep
 from entroprod import _core
-from entroprod.gradient import _entropy_production_gradient
-from entroprod.production import _entropy_production
+from entroprod.gaussian.gradient import _entropy_production_gradient
+from entroprod.gaussian.production import _entropy_production
 
 from . import peers
 from .machines import filter_of_four_states, large, two_by_two

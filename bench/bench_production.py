@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import entroprod as ep
-from entroprod.production import _entropy_production
+from entroprod.gaussian.production import _entropy_production
 
 from . import peers
 from .machines import large, two_by_two

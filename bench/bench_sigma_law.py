@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import entroprod as ep
-from entroprod.production import _entropy_production
-from entroprod.sigma_law import _sigma_variance
+from entroprod.gaussian.production import _entropy_production
+from entroprod.gaussian.sigma_law import _sigma_variance
 
 from . import peers
 from .machines import two_by_two

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import entroprod as ep
-from entroprod.production import Precision, _entropy_production
+from entroprod.gaussian.core import Precision
+from entroprod.gaussian.production import _entropy_production
 
 from .row import Row, Rows, faster, require_agreement
 from .timing import Timer

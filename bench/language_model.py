@@ -43,7 +43,7 @@ def machine_of(model: Any) -> TorchMachine:
     import torch
 
     from entroprod.neural import TorchMachine
-    from entroprod.neural.growing_cache import growing
+    from entroprod.neural.language_model.growing_cache import growing
 
     class Body(torch.nn.Module):
         def __init__(self) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from entroprod.production import _entropy_production
+from entroprod.gaussian.production import _entropy_production
 
 from .machines import two_by_two
 

@@ -6,31 +6,28 @@ from entroprod import _core, _lapack
 
 _core.set_gemm_address(_lapack.dgemm_address())
 
-from entroprod.adapters import from_control, from_scipy, from_statsmodels
-from entroprod.block_scale import BlockScale, ScalePoint, block_scale
-from entroprod.continuous import hippo_legs, s4d_legs
-from entroprod.discrete_law import DiscreteSigmaLaw
-from entroprod.enumeration import Enumeration, enumerate_sequences
-from entroprod.errors import NumericalError
-from entroprod.gradient import (
+from entroprod.boundary.errors import NumericalError
+from entroprod.discrete.enumeration import Enumeration, enumerate_sequences
+from entroprod.discrete.hidden_markov import HiddenMarkov
+from entroprod.discrete.markov_chain import MarkovChain
+from entroprod.discrete.sigma_law import DiscreteSigmaLaw
+from entroprod.gaussian.adapters import from_control, from_scipy, from_statsmodels
+from entroprod.gaussian.discretisation import hippo_legs, s4d_legs
+from entroprod.gaussian.gradient import (
     EntropyProductionGradient,
     EntropyProductionRateGradient,
     entropy_production_gradient,
     entropy_production_rate_gradient,
 )
-from entroprod.hidden_markov import HiddenMarkov
-from entroprod.linear_gaussian import LinearGaussian
-from entroprod.machine import FunctionMachine, Machine
-from entroprod.markov_chain import MarkovChain
-from entroprod.production import (
-    entropy_production,
-    entropy_production_curve,
-    entropy_production_rate,
-)
-from entroprod.production_result import EntropyProduction
-from entroprod.retrospective import RetrospectiveBound, retrospective_bound
-from entroprod.reversal import innovation_reversal_matrix, reversal_norm_squared
-from entroprod.reversals import (
+from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.reversal import innovation_reversal_matrix, reversal_norm_squared
+from entroprod.gaussian.sigma_law import SigmaLaw, sigma_variance_rate
+from entroprod.gaussian.state_space import StateSpace
+from entroprod.gaussian.structured import DiagonalSSM
+from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
+from entroprod.laws.verification import Verification, verify
+from entroprod.machine.protocol import FunctionMachine, Machine
+from entroprod.machine.reversals import (
     BlockReversal,
     Irreversible,
     Permutation,
@@ -38,23 +35,22 @@ from entroprod.reversals import (
     Reversal,
     TokenReversal,
 )
-from entroprod.reverse_model import fit_reverse_model
+from entroprod.questions.block_scale import BlockScale, ScalePoint, block_scale
+from entroprod.questions.monte_carlo import monte_carlo
+from entroprod.questions.production import (
+    entropy_production,
+    entropy_production_curve,
+    entropy_production_rate,
+)
+from entroprod.questions.retrospective import RetrospectiveBound, retrospective_bound
+from entroprod.questions.reverse_model import fit_reverse_model
+from entroprod.questions.sigma_law import sigma_law
+from entroprod.questions.trajectory import score_reversals, stochastic_entropy_production
+from entroprod.results.production import EntropyProduction
+from entroprod.results.trajectory import MonteCarlo, Skipped, StochasticEntropyProduction
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
-from entroprod.sigma_law import SigmaLaw, sigma_law, sigma_variance_rate
-from entroprod.state_space import StateSpace
-from entroprod.structured import DiagonalSSM
 from entroprod.text.group_comparison import GroupComparison
 from entroprod.text.groups import compare_groups
-from entroprod.time_varying import TimeVaryingLinearGaussian
-from entroprod.trajectory import (
-    MonteCarlo,
-    Skipped,
-    StochasticEntropyProduction,
-    monte_carlo,
-    score_reversals,
-    stochastic_entropy_production,
-)
-from entroprod.verification import Verification, verify
 
 __version__ = _version("entroprod")
 
@@ -115,3 +111,7 @@ __all__ = [
     "stochastic_entropy_production",
     "verify",
 ]
+
+# Pickles and pages name what is public by its public place, whatever folder it lives in.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from oracles_adapters import autocovariances
 
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
-from oracles_adapters import autocovariances
 
 NAMES = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 # F + G C - G C and D^-1 D: a few operations on entries of order one.

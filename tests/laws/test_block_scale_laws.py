@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import oracles_block_scale as oracles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import entroprod as ep
 import entroprod.testing as ept
-import oracles_block_scale as oracles
 
 # A failure by chance would be one of a million.
 STANDARD_ERRORS = 5

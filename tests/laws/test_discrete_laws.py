@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import HiddenMarkov, MarkovChain
-from entroprod.production_result import EntropyProduction
+from entroprod.results.production import EntropyProduction
 
 LENGTHS = st.integers(1, 6)
 MACHINES = st.one_of(ept.markov_chains(n_symbols=(1, 3)), ept.hidden_markovs())

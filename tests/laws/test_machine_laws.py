@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from example_machines import Autoregression, Chain, Hidden, Rnn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod.laws.precision import TOLERANCES
-from example_machines import Autoregression, Chain, Hidden, Rnn
 
 AnyArray = np.ndarray[Any, Any]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import oracles_neural as oracle
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import oracles_neural as oracle
 from entroprod.neural import RecurrentMachine, TorchMachine
 from entroprod.neural.heads import TokenHead
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import oracles_retrospective as exact
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import entroprod as ep
-import oracles_retrospective as exact
 
 Array = np.ndarray[Any, Any]
 

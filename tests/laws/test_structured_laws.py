@@ -6,15 +6,15 @@ import copy
 import pickle
 
 import numpy as np
+import oracles_structured
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import entroprod as ep
 import entroprod.testing as ept
-import oracles_structured
 from entroprod import DiagonalSSM
-from entroprod.production import Precision
+from entroprod.gaussian.core import Precision
 
 # What both sides promise against the dense definition.
 RELATIVE, FLOOR = 1e-12, 1e-13

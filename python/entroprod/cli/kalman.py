@@ -11,7 +11,7 @@ import numpy.typing as npt
 import typer
 
 import entroprod as ep
-from entroprod.arrays import require_memory
+from entroprod.boundary.memory import require_memory
 from entroprod.cli import options, report
 from entroprod.cli.files import check_output, write_file
 from entroprod.cli.machine_input import MachineSource, takes_machine

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 import entroprod
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 
 # Numbers that become Python objects at once: few enough not to be felt in memory, enough to spread
 # the cost of a call.

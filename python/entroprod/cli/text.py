@@ -20,7 +20,7 @@ from entroprod.text.storage import OutputFile
 from entroprod.text.table import TABLE_SUFFIXES, provenance_path
 
 if TYPE_CHECKING:
-    from entroprod.block_scale import BlockScale
+    from entroprod.questions.block_scale import BlockScale
     from entroprod.text.collection import Texts
     from entroprod.text.group_comparison import GroupComparison
 

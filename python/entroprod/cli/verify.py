@@ -10,8 +10,8 @@ from entroprod.cli.exit_codes import DISAGREEMENT
 from entroprod.cli.kalman import describe_machine
 from entroprod.cli.machine_input import MachineSource, takes_machine
 from entroprod.laws import LawResult
-from entroprod.verification import Verification
-from entroprod.verification import verify as run_verification
+from entroprod.laws.verification import Verification
+from entroprod.laws.verification import verify as run_verification
 
 MARKS = {True: "passed", False: "FAILED", None: "skipped"}
 

@@ -24,14 +24,16 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from entroprod import production, reversal, trajectory
-from entroprod.arrays import require_memory
-from entroprod.errors import NumericalError
+from entroprod.boundary.errors import NumericalError
+from entroprod.boundary.memory import require_memory
+from entroprod.gaussian import reversal
+from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.sigma_law import SigmaLaw
 from entroprod.laws.law import ONE_NAT, NotApplicable
-from entroprod.linear_gaussian import LinearGaussian
-from entroprod.production_result import EntropyProduction
-from entroprod.sigma_law import SigmaLaw, sigma_law
-from entroprod.trajectory import MonteCarlo
+from entroprod.questions import monte_carlo, production
+from entroprod.questions.sigma_law import sigma_law
+from entroprod.results.production import EntropyProduction
+from entroprod.results.trajectory import MonteCarlo
 
 Array = npt.NDArray[np.float64]
 Found = TypeVar("Found")
@@ -213,7 +215,7 @@ class Case:
     def monte_carlo(self) -> MonteCarlo:
         """N sampled paths with their sigma kept."""
         self.require_sampling()
-        return trajectory.monte_carlo(
+        return monte_carlo.monte_carlo(
             self.machine, self.n_steps, self.n_paths, rng=self.seed, keep_sigma=True
         )
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 from entroprod.laws.law import DECISIVE_FOR_MACHINES, Measurement, NotApplicable, Worst, law
 from entroprod.laws.machine_case import REVERSALS, MachineCase
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS

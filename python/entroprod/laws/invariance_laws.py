@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from entroprod import production
+from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.laws.case import Array, Case, state_scales
 from entroprod.laws.law import Measurement, law
-from entroprod.linear_gaussian import LinearGaussian
+from entroprod.questions import production
 
 _WHY = "rounding of the transformed matrices, by how S_y moves when they are nudged"
 # Singular values of a random basis lie between 1 and this: mixing, but hardly amplifying.

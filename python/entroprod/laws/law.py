@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from entroprod.errors import NumericalError
+from entroprod.boundary.errors import NumericalError
 
 # What a law is tested on: a Case or a MachineCase.
 CaseT = TypeVar("CaseT")

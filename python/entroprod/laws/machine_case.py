@@ -13,13 +13,16 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from entroprod.arrays import FloatArray, as_count, read_array, require_memory
+from entroprod.boundary.arrays import FloatArray, as_count, read_array
+from entroprod.boundary.memory import require_memory
+from entroprod.boundary.sequences import AnyArray, told_size
+from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
 from entroprod.laws.law import NotApplicable
 from entroprod.laws.precision import Precision, compare, find_precision
-from entroprod.machine import AnyArray, FunctionMachine, as_machine, provenance, told_size
-from entroprod.reversals import BlockReversal, Reversal, TokenReversal
-from entroprod.time_varying import TimeVaryingLinearGaussian
-from entroprod.trajectory import StochasticEntropyProduction, score_reversals
+from entroprod.machine.protocol import FunctionMachine, as_machine, provenance
+from entroprod.machine.reversals import BlockReversal, Reversal, TokenReversal
+from entroprod.questions.trajectory import score_reversals
+from entroprod.results.trajectory import StochasticEntropyProduction
 
 # Sequences that laws of single ones are tested on, half drawn from the machine, half at random.
 N_GIVEN = 8

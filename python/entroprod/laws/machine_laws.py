@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 
+from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.laws.case import Case
 from entroprod.laws.law import Measurement, law
-from entroprod.linear_gaussian import LinearGaussian
 
 
 @law("rebuilt, copied and pickled machines are equal and hash alike", "none: equal means identical")

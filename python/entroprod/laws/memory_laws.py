@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.law import Measurement, NotApplicable, Worst, law
 from entroprod.laws.machine_case import ENUMERATED, MachineCase
 from entroprod.laws.precision import compare
-from entroprod.machine import AnyArray
 
 # Histories of one length among which equal memories are looked for.
 _MOST_HISTORIES = 512

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.law import Measurement, Worst, law
 from entroprod.laws.machine_case import SCORED_SYMBOLS, MachineCase
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS
 from entroprod.laws.precision import sizes
 from entroprod.laws.proposals import Proposal, fit_proposals, require_carried_by_many
 from entroprod.laws.quadrature import integrate_next
-from entroprod.machine import AnyArray
 
 _PRECISION = "the machine's precision, per log-probability"
 # Prefixes whose next step is summed over.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 
 # Nats that two evaluations of the same log-probability may differ by, for values up to a nat;
 # larger values in proportion. Products of matrices in another order lose the last digits, layer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from entroprod import production
 from entroprod.laws.case import ABSOLUTE_FLOOR, EPSILON, Case, allowed_error
 from entroprod.laws.law import Measurement, law
+from entroprod.questions import production
 
 
 @law("S_y(T) >= 0 for every T: it is a relative entropy", "the error that the results state")

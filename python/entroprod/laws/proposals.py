@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.law import NotApplicable
 from entroprod.laws.machine_case import MachineCase
-from entroprod.machine import AnyArray
 
 # An average of ratios rests on few of them below this effective number, or above this share of one.
 FEW_EFFECTIVE = 100.0

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.machine_case import MachineCase
-from entroprod.machine import AnyArray
 
 # Nodes reach sinh(14) = 600 000 widths; a Cauchy density leaves 3e-6 outside.
 _REACH = 14.0

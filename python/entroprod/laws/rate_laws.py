@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from entroprod import production
+from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.laws.case import (
     ABSOLUTE_FLOOR,
     EPSILON,
@@ -19,7 +19,7 @@ from entroprod.laws.case import (
     state_scales,
 )
 from entroprod.laws.law import ONE_NAT, Measurement, NotApplicable, law
-from entroprod.linear_gaussian import LinearGaussian
+from entroprod.questions import production
 
 # Powers of the spectral radius are run down to exp(-DECAY): below rounding with room for the
 # polynomial factors of repeated eigenvalues.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from entroprod import reversal
+from entroprod.gaussian import reversal
 from entroprod.laws.case import EPSILON, Case
 from entroprod.laws.law import Measurement, law
 

@@ -12,14 +12,14 @@ import math
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.law import Measurement, NotApplicable, Worst, law
 from entroprod.laws.machine_case import N_GIVEN, MachineCase
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS
 from entroprod.laws.precision import compare
 from entroprod.laws.proposals import fit_proposals, require_carried_by_many
 from entroprod.laws.quadrature import N_SCORED, integrate_next
-from entroprod.machine import AnyArray
 
 # Chance that a law of frequencies fails for a sound machine, all of its comparisons together.
 FALSE_ALARM = 1e-6

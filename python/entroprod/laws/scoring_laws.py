@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.law import Measurement, NotApplicable, Worst, law
 from entroprod.laws.machine_case import N_GIVEN, MachineCase
 from entroprod.laws.precision import compare, sizes
-from entroprod.machine import AnyArray
-from entroprod.reversals import TokenReversal
-from entroprod.trajectory import stochastic_entropy_production
+from entroprod.machine.reversals import TokenReversal
+from entroprod.questions.trajectory import stochastic_entropy_production
 
 _WHY = "the machine's precision, per log-probability"
 # Symbols scored for causality: every step is changed for as many sequences as this allows.

@@ -1,7 +1,7 @@
 """Laws of the exact law of sigma: against the dense matrix, and against sampled paths.
 
 theory: sigma = e^T (R^T R - I) e / 2 for whitened innovations e and the whitened innovation
-reversal matrix R; its law as entroprod.sigma_law gives it.
+reversal matrix R; its law as entroprod.gaussian.sigma_law gives it.
 """
 
 from __future__ import annotations

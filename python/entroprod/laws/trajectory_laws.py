@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from entroprod import trajectory
 from entroprod.laws.case import EPSILON, ROUNDING_SLACK, Array, Case
 from entroprod.laws.law import Measurement, NotApplicable, law
+from entroprod.questions import monte_carlo, trajectory
 
 # Threads beyond the caller's own: enough to split any batch unevenly.
 _N_THREADS = 3
@@ -87,7 +87,7 @@ def threads_do_not_matter(case: Case) -> Measurement:
         paths = case.machine.sample(
             case.n_steps, _N_THREADED_PATHS, rng=case.seed, n_threads=n_threads
         )
-        summary = trajectory.monte_carlo(
+        summary = monte_carlo.monte_carlo(
             case.machine,
             case.n_steps,
             case.n_paths,

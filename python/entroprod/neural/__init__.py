@@ -21,11 +21,11 @@ from entroprod.neural.reverse_model import ReverseModelTraining, fit_reverse_mod
 from entroprod.neural.torch_machine import TorchMachine
 
 if TYPE_CHECKING:
-    from entroprod.neural.hugging_face import HuggingFaceMachine
-    from entroprod.neural.self_test import SelfTest
-    from entroprod.neural.tiny import LanguageModelTraining, train_language_model
-    from entroprod.neural.tokens import EncodedTexts
-    from entroprod.neural.windows import Window
+    from entroprod.neural.language_model.hugging_face import HuggingFaceMachine
+    from entroprod.neural.language_model.self_test import SelfTest
+    from entroprod.neural.language_model.tiny import LanguageModelTraining, train_language_model
+    from entroprod.neural.language_model.tokens import EncodedTexts
+    from entroprod.neural.language_model.windows import Window
 
 # Where the names are that work with transformers.
 _LANGUAGE_MODELS = {

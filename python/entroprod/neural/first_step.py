@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod.arrays import as_float_array
+from entroprod.boundary.arrays import as_float_array
 from entroprod.neural.heads import TokenHead
 from entroprod.neural.symbols import as_symbol
 

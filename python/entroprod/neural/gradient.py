@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import entroprod as ep
-from entroprod.arrays import FloatArray, as_count
+from entroprod.boundary.arrays import FloatArray, as_count
 
 _NAMES = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 # A product L L^T in a tensor's own arithmetic is symmetric to a few roundings of its size.

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from entroprod.arrays import FloatArray, as_count, as_covariance, as_positive, require_choice
+from entroprod.boundary.arrays import FloatArray, as_count, as_positive, require_choice
+from entroprod.boundary.covariances import as_covariance
 from entroprod.neural.modules import wide
 
 Layer: TypeAlias = Callable[[torch.Tensor], torch.Tensor]

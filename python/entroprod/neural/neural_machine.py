@@ -10,13 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod.arrays import (
-    FloatArray,
-    RandomSource,
-    as_count,
-    as_generator,
-    require_memory,
-)
+from entroprod.boundary.arrays import FloatArray, as_count
+from entroprod.boundary.memory import require_memory
+from entroprod.boundary.randomness import RandomSource, as_generator
 from entroprod.neural.first_step import First, FirstDistribution
 from entroprod.neural.heads import Emission
 from entroprod.neural.modules import (

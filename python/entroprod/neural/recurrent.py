@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 from entroprod.neural.first_step import FirstInput
 from entroprod.neural.heads import Emission, GaussianHead, TokenHead
 from entroprod.neural.modules import (

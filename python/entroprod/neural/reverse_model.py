@@ -11,22 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from entroprod.arrays import (
-    FloatArray,
-    RandomSource,
-    as_count,
-    as_generator,
-    as_positive,
-    as_read_only,
-)
-from entroprod.errors import NumericalError
-from entroprod.frames import as_frame
-from entroprod.machine import as_machine, require_sampler
+from entroprod.boundary.arrays import FloatArray, as_count, as_positive, as_read_only
+from entroprod.boundary.errors import NumericalError
+from entroprod.boundary.progress import Progress, Report, reporting
+from entroprod.boundary.randomness import RandomSource, as_generator
+from entroprod.machine.protocol import as_machine, require_sampler
 from entroprod.neural.heads import GaussianHead
 from entroprod.neural.modules import Device, as_device
 from entroprod.neural.torch_machine import TorchMachine
-from entroprod.progress import Progress, Report, reporting
-from entroprod.reverse_model import reversed_samples
+from entroprod.questions.reverse_model import reversed_samples
+from entroprod.results.frames import as_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from entroprod.arrays import FloatArray, require_memory
-from entroprod.errors import NumericalError
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.errors import NumericalError
+from entroprod.boundary.memory import require_memory
 from entroprod.neural.heads import Emission
 from entroprod.neural.scoring import Report
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from entroprod.arrays import FloatArray
-from entroprod.errors import NumericalError
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.errors import NumericalError
 from entroprod.neural.heads import Emission
 
 IntArray: TypeAlias = NDArray[np.int64]

@@ -8,9 +8,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod.arrays import FloatArray, as_float_array
+from entroprod.boundary.arrays import FloatArray, as_float_array
+from entroprod.boundary.symbols import as_integers, outside_alphabet
 from entroprod.neural.scoring import IntArray
-from entroprod.symbols import as_integers, outside_alphabet
 
 
 def as_symbol(value: SupportsIndex, name: str, n_symbols: int) -> int:

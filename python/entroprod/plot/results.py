@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from entroprod.arrays import FloatArray, as_float_array
+from entroprod.boundary.arrays import FloatArray, as_float_array
 from entroprod.plot.style import (
     BLUE,
     GREY,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from entroprod.arrays import as_float_array
+from entroprod.boundary.arrays import as_float_array
 from entroprod.plot.style import BLUE, GREY, INK, SKY, axes_or_new, tidy
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from matplotlib.figure import Figure
 
-from entroprod.arrays import FloatArray, as_count
+from entroprod.boundary.arrays import FloatArray, as_count
 from entroprod.plot.style import BLUE, INK, SKY, VERMILION, axes_or_new, tidy
 
 if TYPE_CHECKING:

@@ -6,11 +6,13 @@ from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
-from entroprod.arrays import RandomSource, as_count, draw_key, require_memory
-from entroprod.errors import NumericalError
-from entroprod.linear_gaussian import LinearGaussian
-from entroprod.production import entropy_production_rate
-from entroprod.progress import Progress, reporting
+from entroprod.boundary.arrays import as_count
+from entroprod.boundary.errors import NumericalError
+from entroprod.boundary.memory import require_memory
+from entroprod.boundary.progress import Progress, reporting
+from entroprod.boundary.randomness import RandomSource, draw_key
+from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.questions.production import entropy_production_rate
 from entroprod.series.fitting import FittedVar, default_max_lags, fit
 from entroprod.series.interval import rate_interval
 from entroprod.series.regression import Criterion, least_squares, select_orders

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entroprod.arrays import as_flag
+from entroprod.boundary.arrays import as_flag
 from entroprod.series.table import from_frame
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any, SupportsIndex, TypeAlias, get_args
 import numpy as np
 import scipy.linalg
 
-from entroprod.arrays import FloatArray, as_count
-from entroprod.errors import NumericalError
-from entroprod.linear_gaussian import LinearGaussian
+from entroprod.boundary.arrays import FloatArray, as_count
+from entroprod.boundary.errors import NumericalError
+from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.series.regression import Criterion, criterion_values, least_squares
 from entroprod.series.table import Table, as_table
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 
 Criterion: TypeAlias = Literal["aic", "bic", "hqic", "fpe"]
 AnyCriterion: TypeAlias = Criterion | Literal["aicc"]

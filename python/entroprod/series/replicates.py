@@ -14,10 +14,11 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from entroprod import _core
-from entroprod.arrays import FloatArray, are_definite
-from entroprod.progress import Report
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.covariances import are_definite
+from entroprod.boundary.progress import Report
+from entroprod.gaussian.stability import SURELY_STABLE, marginal_eigenvalue
 from entroprod.series.regression import Criterion, least_squares, select_orders
-from entroprod.stability import SURELY_STABLE, marginal_eigenvalue
 
 # Bytes for the paths that are drawn at once: many, since each step in time is a few calls.
 _PATH_BYTES = 1 << 26

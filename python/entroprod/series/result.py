@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from entroprod.arrays import FloatArray
-from entroprod.linear_gaussian import LinearGaussian
+from entroprod.boundary.arrays import FloatArray
+from entroprod.gaussian.linear_gaussian import LinearGaussian
 
 if TYPE_CHECKING:
     import pandas as pd

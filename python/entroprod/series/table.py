@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from entroprod.arrays import FloatArray, require_no_mask
+from entroprod.boundary.arrays import FloatArray, require_no_mask
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from entroprod.linear_gaussian import LinearGaussian
+from entroprod.gaussian.linear_gaussian import LinearGaussian
 
 
 def awkward_machines() -> dict[str, LinearGaussian]:

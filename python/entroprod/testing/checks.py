@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.laws import LAWS, MACHINE_LAWS, Case, LawResult
 from entroprod.laws.machine_case import make_case
-from entroprod.linear_gaussian import LinearGaussian
 
 # Enough for the structure of a sequence to show, few enough for hundreds of random machines.
 N_STEPS = 12

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from entroprod.hidden_markov import HiddenMarkov
-from entroprod.markov_chain import MarkovChain
+from entroprod.discrete.hidden_markov import HiddenMarkov
+from entroprod.discrete.markov_chain import MarkovChain
 
 Array = npt.NDArray[np.float64]
 Size = int | tuple[int, int]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from entroprod.laws import LawResult
+from entroprod.laws.verification import Verification, verify
 from entroprod.testing.checks import N_STEPS, SEED, check_law, describe_failure
-from entroprod.verification import Verification, verify
 
 # As ``entroprod.verify`` takes for machines that have to be asked for every number.
 N_PATHS = 2000

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from entroprod.linear_gaussian import LinearGaussian
-from entroprod.structured import DiagonalSSM
+from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.structured import DiagonalSSM
 
 Array = npt.NDArray[np.float64]
 Size = int | tuple[int, int]

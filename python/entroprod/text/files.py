@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from entroprod.arrays import as_flag
+from entroprod.boundary.arrays import as_flag
 from entroprod.text.collection import Texts, described
 from entroprod.text.csv_rows import csv_rows
 

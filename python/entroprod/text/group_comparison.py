@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from entroprod.arrays import FloatArray
-from entroprod.frames import as_frame
+from entroprod.boundary.arrays import FloatArray
+from entroprod.results.frames import as_frame
 
 if TYPE_CHECKING:
     import pandas as pd

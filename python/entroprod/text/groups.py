@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from entroprod.arrays import FloatArray, RandomSource, as_count, as_generator
+from entroprod.boundary.arrays import FloatArray, as_count
+from entroprod.boundary.randomness import RandomSource, as_generator
 from entroprod.text.group_comparison import Comparison, GroupComparison, GroupSummary
 from entroprod.text.rank_test import mann_whitney, rank_biserial, rank_biserial_interval
 from entroprod.text.result import TextScores

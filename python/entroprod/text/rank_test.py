@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from entroprod.arrays import FloatArray, require_memory
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.memory import require_memory
 
 # The exact law takes so many additions; beyond, its normal limit is as good.
 _MOST_ADDITIONS = 2e8

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd

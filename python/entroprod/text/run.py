@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import entroprod
-from entroprod.arrays import as_count, as_flag
-from entroprod.machine import provenance, require_sampler
-from entroprod.progress import Progress, Report, reporting
-from entroprod.reversals import Reversal, TokenReversal
+from entroprod.boundary.arrays import as_count, as_flag
+from entroprod.boundary.progress import Progress, Report, reporting
+from entroprod.machine.protocol import provenance, require_sampler
+from entroprod.machine.reversals import Reversal, TokenReversal
 from entroprod.text.collection import Texts, as_texts
 from entroprod.text.journal import Row
 from entroprod.text.result import TextScores

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from entroprod.arrays import FloatArray
-from entroprod.errors import NumericalError
-from entroprod.reversals import Reversal
+from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.errors import NumericalError
+from entroprod.machine.reversals import Reversal
+from entroprod.questions.trajectory import score_reversals
+from entroprod.results.trajectory import StochasticEntropyProduction
 from entroprod.text.journal import Row
 from entroprod.text.table import COLUMNS
-from entroprod.trajectory import StochasticEntropyProduction, score_reversals
 
 TOKEN, BLOCK = "token", "block"
 Scores = dict[str, StochasticEntropyProduction]

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 from entroprod.text.report import charts, numbers
 from entroprod.text.report.alignment import laid_over
 from entroprod.text.report.colour import level, signed_level

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
-from entroprod.block_scale import BlockScale, ScalePoint
+from entroprod.boundary.arrays import FloatArray
+from entroprod.questions.block_scale import BlockScale, ScalePoint
 from entroprod.text.report import numbers
 from entroprod.text.report.colour import N_LEVELS, N_SIGNED
 from entroprod.text.report.spelling import escaped, excerpt

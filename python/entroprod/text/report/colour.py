@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray
 
 # Steps of surprisal above none, and of sigma on either side of zero.
 N_LEVELS = 15

@@ -13,8 +13,8 @@ from string import Template
 from typing import Any
 
 import entroprod
-from entroprod.arrays import as_count, require_choice
-from entroprod.block_scale import BlockScale
+from entroprod.boundary.arrays import as_count, require_choice
+from entroprod.questions.block_scale import BlockScale
 from entroprod.text.group_comparison import GroupComparison
 from entroprod.text.report import cards, colour, summary
 from entroprod.text.report.rows import read_rows

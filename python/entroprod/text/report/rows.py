@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from entroprod.arrays import FloatArray
-from entroprod.reversals import IntArray
+from entroprod.boundary.arrays import FloatArray
+from entroprod.machine.reversals import IntArray
 
 Reversal = Literal["token", "block"]
 REVERSALS: tuple[Reversal, Reversal] = ("token", "block")

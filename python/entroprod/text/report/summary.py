@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from entroprod.block_scale import BlockScale
+from entroprod.questions.block_scale import BlockScale
 from entroprod.text.report import charts, numbers
 from entroprod.text.report.rows import REVERSALS, Reversal, TextRow, by_group, summarise
 from entroprod.text.report.spelling import escaped, excerpt

@@ -1,0 +1,1 @@
+"""What comes in, and how it is refused: arrays, covariances, sequences, randomness, memory."""

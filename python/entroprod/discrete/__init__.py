@@ -1,0 +1,1 @@
+"""Markov chains, hidden Markov models, and enumeration of whatever has few symbols."""

@@ -1,0 +1,1 @@
+"""Linear-Gaussian machines: exact, in linear time."""

@@ -1,0 +1,1 @@
+"""Causal language models from a folder of transformers, or made on the spot."""

@@ -1,0 +1,1 @@
+"""Frozen results that several kinds of machines share, and how they become tables."""
