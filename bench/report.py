@@ -1,4 +1,4 @@
-"""The table: on the screen, all of it in bench/results/cpu.md, its most telling rows in README.md."""
+"""The table, on the screen and in bench/results/cpu.md; its most telling rows in README.md."""
 
 from __future__ import annotations
 
