@@ -16,7 +16,7 @@ from entroprod.discrete.enumeration_steps import MEMORY_TOLERANCE, EnumeratedSte
 from entroprod.discrete.information import relative_entropy_terms
 from entroprod.discrete.prefixes import Prefixes, digits, read_all, reversed_order
 from entroprod.discrete.sigma_law import DiscreteSigmaLaw, discrete_sigma_law
-from entroprod.machine.protocol import require_discrete
+from entroprod.machine.protocol import require_discrete, require_same_size
 from entroprod.machine.reversals import Reversal, TokenReversal, require_reversal
 from entroprod.results.frames import as_frame
 from entroprod.results.production import EntropyProduction
@@ -241,12 +241,7 @@ def enumerate_sequences(
     max_symbols = as_count(max_symbols, "max_symbols")
     reader = machine if backward is None else backward
     require_discrete(reader, "backward")
-    if reader.n_symbols != machine.n_symbols:
-        msg = (
-            f"backward must have {machine.n_symbols} symbol(s), as machine has, got "
-            f"{reader.n_symbols}"
-        )
-        raise ValueError(msg)
+    require_same_size(machine, reader, "backward")
     forward = read_all(machine, n_steps, max_symbols, "machine")
     other = forward if reader is machine else read_all(reader, n_steps, max_symbols, "backward")
     return Enumeration(forward.n_symbols, n_steps, machine, reader, forward, other)

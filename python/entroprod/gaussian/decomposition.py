@@ -19,8 +19,8 @@ _MISSING = {"n_memories": "a linear-Gaussian machine has a continuum of memories
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A machine and the one that reads its sequences backwards."""
+class PairRecursion:
+    """The recursions of a machine and the one that reads its sequences backwards."""
 
     forward: GaussianMachine
     backward: GaussianMachine
@@ -110,7 +110,7 @@ class Pair:
 class PairSteps:
     """The values of a pair's steps, for the result that computes them when asked."""
 
-    pair: Pair
+    pair: PairRecursion
     n_steps: int
     precision: str
     refine: bool

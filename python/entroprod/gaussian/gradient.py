@@ -10,7 +10,8 @@ import numpy as np
 from entroprod import _core
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
 from entroprod.boundary.memory import available_memory, require_memory
-from entroprod.gaussian.core import Precision, _overflow, _require_machine, _require_precision
+from entroprod.boundary.precision import Precision, require_precision
+from entroprod.gaussian.core import _overflow, _require_machine
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.results.frames import as_frame
 
@@ -177,7 +178,7 @@ def entropy_production_gradient(
     """
     _require_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
-    _require_precision(precision)
+    require_precision(precision)
     return _entropy_production_gradient(machine, n_steps, precision)
 
 
@@ -224,7 +225,7 @@ def entropy_production_rate_gradient(
            [-2.066116,  0.413223]])
     """
     _require_machine(machine)
-    _require_precision(precision)
+    require_precision(precision)
     machine.require_rate()
     _require_working_memory(machine, precision)
     if machine.n_outputs == 1:  # the spectrum of one output equals that of its reversal

@@ -14,9 +14,11 @@ from entroprod import _core
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only, read_array, require_choice
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
+from entroprod.boundary.precision import Precision
 from entroprod.boundary.randomness import RandomSource, as_generator
-from entroprod.gaussian.core import Precision, _overflow, _require_machine, _require_precision
+from entroprod.gaussian.core import _overflow
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.production import total_of
 from entroprod.gaussian.sigma_inversion import Kind, invert
 from entroprod.gaussian.sigma_weights import skew_values
 
@@ -364,40 +366,16 @@ class SigmaLaw:
         )
 
 
-def sigma_variance_rate(machine: LinearGaussian, *, precision: Precision = "auto") -> float:
-    """Variance of sigma per step of the stationary process, lim Var(sigma) / T, in nats^2 per step.
+def law_of(machine: LinearGaussian, n_steps: int, precision: Precision, max_size: int) -> SigmaLaw:
+    """The law of a machine that reads its own sequences: mean and variance by the core."""
+    _require_working_memory(machine, n_steps)
+    mean, mean_error, _ = total_of(machine, n_steps, precision)
+    variance, variance_error, _ = sigma_variance_of(machine, n_steps, precision)
+    return SigmaLaw(mean, variance, mean_error, variance_error, n_steps, max_size, machine)
 
-    Over :func:`entropy_production_rate` it gives the Fano factor of entropy production, which is at
-    least 2. Exactly 0 for a scalar output.
 
-    Parameters
-    ----------
-    machine : LinearGaussian
-    precision : {"auto", "double", "extended"}
-        As in :func:`entropy_production`.
-
-    Raises
-    ------
-    NumericalError
-        If the machine has no stationary state, or a memory that never fades, naming the
-        eigenvalue.
-    ValueError, TypeError
-        Naming the argument.
-
-    Notes
-    -----
-    Source: ★ derived on the documentation's page on the law of sigma.
-
-    Examples
-    --------
-    >>> import entroprod as ep
-    >>> machine = ep.LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], [[1.0, 0.0], [0.0, 1.0]])
-    >>> print(f"{ep.sigma_variance_rate(machine):.9f}")
-    2.290007513
-    """
-    _require_machine(machine)
-    _require_precision(precision)
-    machine.require_rate()
+def variance_rate_of(machine: LinearGaussian, precision: Precision) -> float:
+    """Variance of sigma per step of the stationary process, nats^2; 0 for one output."""
     if machine.n_outputs == 1:
         return 0.0  # the spectrum of one output equals that of its reversal
     machine._require_working_memory(_MATRICES_OF_THE_RATE)
@@ -413,7 +391,7 @@ _ALWAYS_ZERO = (
 )
 
 
-def _sigma_variance(
+def sigma_variance_of(
     machine: LinearGaussian, n_steps: int, precision: Precision, *, shortcuts: bool = True
 ) -> tuple[float, float, bool]:
     """Variance, its rounding error, whether in extended precision; shortcuts off to measure."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.linalg
@@ -96,6 +96,8 @@ class TimeVaryingLinearGaussian:
     innovation_cov: FloatArray
     initial_mean: FloatArray
     n_steps: int
+    # Steps can't be read in another order than that of time, or as a whole backwards.
+    time_homogeneous: ClassVar[bool] = False
     _step_kernel: _core.TimeVaryingMachine = field(init=False, compare=False)
 
     def __init__(

@@ -14,8 +14,13 @@ from entroprod.boundary.memory import require_memory
 from entroprod.boundary.progress import Progress, reporting
 from entroprod.boundary.randomness import RandomSource, as_generator
 from entroprod.boundary.sequences import Block
-from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
-from entroprod.machine.protocol import as_machine, provenance, require_sampler
+from entroprod.machine.protocol import (
+    as_machine,
+    provenance,
+    require_homogeneous,
+    require_same_size,
+    require_sampler,
+)
 from entroprod.machine.scoring import draw_paths, log_probs
 from entroprod.results.frames import as_frame
 
@@ -184,10 +189,11 @@ def retrospective_bound(
     >>> print(f"{bound.total:.2f}, exactly {ep.entropy_production(machine, 6).total:.2f}")
     0.31, exactly 0.31
     """
-    machine = _as_reader(machine, "machine")
+    machine = as_machine(machine, "machine")
+    require_homogeneous(machine, "machine")
     require_sampler(machine, "machine")
     reverse_model = as_machine(reverse_model, "reverse_model")
-    _require_same_size(machine, reverse_model)
+    require_same_size(machine, reverse_model, "reverse_model")
     n_steps = as_count(n_steps, "n_steps")
     n_paths = as_count(n_paths, "n_paths")
     batch_size = as_count(batch_size, "batch_size")
@@ -242,26 +248,6 @@ def _require_possible(ahead: FloatArray) -> None:
             f"machine.sample draws a path which machine.log_prob gives probability 0: path "
             f"{path + 1} of a batch, from step {step + 1} on"
         )
-
-
-def _as_reader(machine: Any, name: str) -> Any:
-    if isinstance(machine, TimeVaryingLinearGaussian):
-        raise TypeError(
-            f"{name} is a TimeVaryingLinearGaussian, whose parameters at time t depend on the "
-            "direction: ep.entropy_production(machine, n_steps, backward=...) has its D_t exactly"
-        )
-    return as_machine(machine, name)
-
-
-def _require_same_size(machine: Any, reverse_model: Any) -> None:
-    for name, other in (("n_symbols", "n_outputs"), ("n_outputs", "n_symbols")):
-        mine, its = getattr(machine, name, None), getattr(reverse_model, name, None)
-        if mine is None:
-            continue
-        if its is None and getattr(reverse_model, other, None) is not None:
-            raise ValueError(f"reverse_model must have {name} = {mine}, as machine has; got none")
-        if its is not None and its != mine:
-            raise ValueError(f"reverse_model must have {name} = {mine}, as machine has; got {its}")
 
 
 class _Moments:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray, as_read_only
 from entroprod.machine.reversals import IntArray, Reversal
 from entroprod.results.frames import as_frame
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PerStep = tuple[FloatArray, ...]
+
+
+def integers(values: Sequence[int] | IntArray) -> IntArray:
+    """A read-only array of integers."""
+    array = np.array(values, dtype=np.int64)
+    array.flags.writeable = False
+    return array
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,32 @@ class StochasticEntropyProduction:
     per_step_forward: PerStep | None
     per_step_backward: PerStep | None
     provenance: dict[str, Any]
+
+    @classmethod
+    def of_steps(
+        cls,
+        log_forward: FloatArray,
+        log_backward: FloatArray,
+        n_steps: int,
+        reversal: Reversal,
+        provenance: dict[str, Any],
+    ) -> StochasticEntropyProduction:
+        """The result of paths of one length, all steps reversed, from its two terms, (N,) each."""
+        n_paths = len(log_forward)
+        return cls(
+            sigma=as_read_only(log_forward - log_backward),
+            log_forward=as_read_only(log_forward),
+            log_backward=as_read_only(log_backward),
+            lengths=integers([n_steps] * n_paths),
+            index=integers(range(n_paths)),
+            block_starts=(integers(range(n_steps)),) * n_paths,
+            n_cut_off=integers([0] * n_paths),
+            skipped=(),
+            reversal=reversal,
+            per_step_forward=None,
+            per_step_backward=None,
+            provenance=provenance,
+        )
 
     @property
     def n_steps(self) -> int:

@@ -39,8 +39,8 @@ class _Settled(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ChainPair:
-    """A chain that makes sequences and one that reads them backwards."""
+class ChainProduction:
+    """Entropy production of a chain, by one that reads its sequences backwards."""
 
     forward: MarkovChain
     backward: MarkovChain
@@ -247,22 +247,22 @@ class ChainPair:
 class ChainSteps:
     """The values of a chain's steps, for the result that computes them when asked."""
 
-    pair: ChainPair
+    production: ChainProduction
     n_steps: int
 
     def per_step(self) -> FloatArray:
         """Terms of the total, (T,), nats."""
-        return as_read_only(self.pair.per_step(self.n_steps))
+        return as_read_only(self.production.per_step(self.n_steps))
 
     def decomposition(self) -> Decomposition:
         """All is mismatch: the reader remembers y_{t+1}, and nothing else tells about y_t."""
-        values = as_read_only(self.pair.retrospective(self.n_steps))
+        values = as_read_only(self.production.retrospective(self.n_steps))
         nothing = as_read_only(np.zeros(self.n_steps))
         return Decomposition(values, nothing, values, n_memories=self._count(), missing=_MISSING)
 
     def _count(self) -> NDArray[np.int64]:
         counts = np.empty(self.n_steps, dtype=np.int64)
-        for start, laws, support, fixed in self.pair._laws(self.n_steps):
+        for start, laws, support, fixed in self.production._laws(self.n_steps):
             stop = self.n_steps if fixed else start + len(laws)
             counts[start:stop] = support.sum(axis=1)
         # g_{t+1} is y_{t+1}, and nothing has been read at T.
