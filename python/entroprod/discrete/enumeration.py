@@ -212,9 +212,10 @@ def enumerate_sequences(
 
     Raises
     ------
+    NotAvailable
+        A ValueError: if there are more symbols than that, with their number.
     ValueError
-        If there are more symbols than that, with their number, or the machine's answers have a
-        wrong shape.
+        If the machine's answers have a wrong shape.
     TypeError
         If a machine has no ``n_symbols`` or no ``log_prob``.
     MemoryError

@@ -21,8 +21,10 @@ _SLOPE = (
 )
 
 
-class NotAvailable(TypeError):
+class NotAvailable(TypeError, ValueError):
     """A question that has no answer for these machines; the message says why, and what there is.
+
+    Of both classes, since it may be the kind of machine that has none, or the size of the question.
 
     Raised by the methods of a :class:`Pair`, and so by the functions that ask it.
 
