@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-import entroprod
 from entroprod.boundary.arrays import as_count, as_flag
 from entroprod.boundary.progress import Progress, Report, reporting
 from entroprod.machine.protocol import provenance, require_sampler
@@ -221,7 +221,7 @@ def _scorer(machine: Any, settings: dict[str, Any]) -> Scorer:
 
 
 def _origin(machine: Any) -> dict[str, Any]:
-    return {"entroprod_version": entroprod.__version__, "machine": provenance(machine)}
+    return {"entroprod_version": version("entroprod"), "machine": provenance(machine)}
 
 
 def _expected_bytes(n_rows: int, n_tokens: int) -> int:
