@@ -20,7 +20,7 @@ from entroprod.text.journal import Row
 from entroprod.text.result import TextScores
 from entroprod.text.scoring import BLOCK, TOKEN, Item, Scorer
 from entroprod.text.storage import OutputFile
-from entroprod.text.table import as_table, columns_of
+from entroprod.text.table import as_table, columns_of, require_packages
 
 DELIMITERS = ".!?"
 BATCH_SIZE = 16
@@ -264,6 +264,7 @@ class _Run:
         if output is None:
             if resume or overwrite:
                 raise ValueError("resume and overwrite need an output")
+            require_packages(None)
             with reporting(progress, self._n_rows, self._what) as report:
                 batches = []
                 for rows in self._batches(0):
