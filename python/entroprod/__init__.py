@@ -52,6 +52,9 @@ from entroprod.questions.reverse_model import fit_reverse_model
 from entroprod.questions.sigma_law import sigma_law, sigma_variance_rate
 from entroprod.questions.trajectory import score_reversals, stochastic_entropy_production
 from entroprod.results.production import EntropyProduction
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
+from entroprod.results.storage import load, save
 from entroprod.results.trajectory import MonteCarlo, Skipped, StochasticEntropyProduction
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.text.group_comparison import GroupComparison
@@ -83,6 +86,7 @@ __all__ = [
     "Pair",
     "Permutation",
     "Plan",
+    "Result",
     "RetrospectiveBound",
     "Reversal",
     "ScalePoint",
@@ -110,16 +114,19 @@ __all__ = [
     "from_statsmodels",
     "hippo_legs",
     "innovation_reversal_matrix",
+    "load",
     "monte_carlo",
     "register_pair",
     "retrospective_bound",
     "reversal_norm_squared",
     "s4d_legs",
+    "save",
     "score_reversals",
     "series_entropy_production",
     "sigma_law",
     "sigma_variance_rate",
     "stochastic_entropy_production",
+    "storable",
     "verify",
 ]
 

@@ -15,6 +15,7 @@ from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.machine.scoring import read_log_probs
 from entroprod.pairs.pair import NotAvailable
+from entroprod.results.registry import storable
 
 # Sequences are scored so many symbols at a time.
 _SYMBOLS_AT_ONCE = 2**20
@@ -24,6 +25,7 @@ _ABOVE_ZERO = 1e-4
 _BATCH_ROUNDING = 1e-4
 
 
+@storable
 @dataclass(frozen=True, eq=False)
 class Prefixes:
     """Log-probabilities of all sequences of 1 .. T symbols, in lexicographic order.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from entroprod.boundary.precision import Precision, require_precision
 from entroprod.gaussian.core import _overflow, _require_machine
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +26,9 @@ _NEGLIGIBLE_MEMORY = 2**26
 _PARAMETERS = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class EntropyProductionGradient:
+class EntropyProductionGradient(Result):
     """Entropy production S_y of a number of steps, and its gradient.
 
     Entry by entry the derivatives of ``total``, in nats per unit of the entry. That of the
@@ -60,10 +63,6 @@ class EntropyProductionGradient:
     rounding_error: float
     precision: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings and nested lists."""
-        return _as_dict(self)
-
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per entry of each matrix; needs pandas."""
         return _as_table(self)
@@ -75,8 +74,9 @@ class EntropyProductionGradient:
         )
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class EntropyProductionRateGradient:
+class EntropyProductionRateGradient(Result):
     """Entropy production rate of a stationary machine, and its gradient.
 
     Entry by entry the derivatives of ``rate``, in nats per step and unit of the entry; that of the
@@ -107,10 +107,6 @@ class EntropyProductionRateGradient:
     innovation_cov: FloatArray
     rounding_error: float
     precision: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings and nested lists."""
-        return _as_dict(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per entry of each matrix; needs pandas."""
@@ -296,16 +292,6 @@ def _require_working_memory(machine: LinearGaussian, precision: Precision) -> No
 
 def _zeros_like(array: FloatArray) -> FloatArray:
     return as_read_only(np.zeros_like(array))
-
-
-def _as_dict(
-    gradient: EntropyProductionGradient | EntropyProductionRateGradient,
-) -> dict[str, Any]:
-    values = {item.name: getattr(gradient, item.name) for item in fields(gradient)}
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in values.items()
-    }
 
 
 def _as_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,10 +21,12 @@ from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.production import total_of
 from entroprod.gaussian.sigma_inversion import Kind, invert
 from entroprod.gaussian.sigma_weights import skew_values
+from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    import pandas as pd
 
 # Numbers drawn at a time.
 _DRAWN_AT_ONCE = 2**20
@@ -40,13 +42,15 @@ _MATRICES_OF_THE_RATE = 160
 _TIME_CONSTANTS = 80.0
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class SigmaLaw:
+class SigmaLaw(Result):
     """Law of sigma = ln P(y) - ln P_b(y reversed) of a machine's own paths.
 
     sigma is a generalised chi-square, sum_i w_i z_i^2 / 2 with independent standard normal z_i.
     Mean and variance are known at any length; everything that needs the weights takes the singular
-    values of a (T m, T m) matrix at its first use, and is refused beyond ``max_size`` rows.
+    values of a (T m, T m) matrix at its first use, and is refused beyond ``max_size`` rows. Its
+    picture is :func:`entroprod.plot.sigma_law`.
 
     Attributes
     ----------
@@ -68,6 +72,9 @@ class SigmaLaw:
     n_steps: int
     max_size: int
     _machine: LinearGaussian = field(repr=False)
+
+    _picture: ClassVar[str] = "sigma_law"
+    _kept_if_computed: ClassVar[tuple[str, ...]] = ("_gaps", "weights")
 
     # ------------------------------------------------------------------ weights
 
@@ -337,12 +344,6 @@ class SigmaLaw:
             part[:] = 0.5 * (normals**2 @ weights)
         return result
 
-    def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
-        """Density of sigma with its mirror image; see :func:`entroprod.plot.sigma_law`."""
-        from entroprod import plot
-
-        return plot.sigma_law(self, title=title, axes=axes)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers; those that need the weights only where these have been computed."""
         result: dict[str, Any] = {
@@ -358,6 +359,10 @@ class SigmaLaw:
             result["fluctuation_variance"] = self.fluctuation_variance
             result["probability_negative"] = self.probability_negative
         return result
+
+    def to_frame(self) -> pd.DataFrame:
+        """Table of the weights, increasing; needs pandas, and the weights."""
+        return as_frame({"weight": self.weights})
 
     def __repr__(self) -> str:
         return (

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
 from entroprod.boundary.memory import require_memory
@@ -23,11 +22,11 @@ from entroprod.machine.protocol import (
 )
 from entroprod.machine.scoring import draw_paths, log_probs
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Paths that are drawn and scored at once.
 _BATCH = 256
@@ -35,11 +34,13 @@ _BATCH = 256
 _FALSE_ALARM = 1e-6
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class RetrospectiveBound:
+class RetrospectiveBound(Result):
     """Lower bound of D_t and of S_y, estimated from sampled paths; its arrays are read-only.
 
     Errors are standard errors of means over paths, infinite for a single path or an infinite mean.
+    Its picture is :func:`entroprod.plot.retrospective_bound`, which takes ``exact=`` as well.
 
     Attributes
     ----------
@@ -83,28 +84,12 @@ class RetrospectiveBound:
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("per_step", "standard_error"):
-            values[name] = values[name].tolist()
-        return values | {"warnings": list(self.warnings)}
+    _picture: ClassVar[str] = "retrospective_bound"
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per step, t = 1 .. T; needs pandas."""
         columns = {"per_step": self.per_step, "standard_error": self.standard_error}
         return as_frame(columns, rows=range(1, self.n_steps + 1), name="t")
-
-    def plot(
-        self, *, exact: ArrayLike | None = None, title: str = "", axes: Axes | None = None
-    ) -> Figure:
-        """Picture of the bound over t, with two standard errors: needs matplotlib.
-
-        As :func:`entroprod.plot.retrospective_bound`.
-        """
-        from entroprod import plot
-
-        return plot.retrospective_bound(self, exact=exact, title=title, axes=axes)
 
     def __repr__(self) -> str:
         lines = [
