@@ -35,12 +35,14 @@ class _Loads(HTMLParser):
         loaded = findall(_OF_STYLE, given.get("style", ""))
         if tag in _LOADED_BY:
             loaded += [given.get(name, "") for name in ("src", "data", "poster")]
-            loaded += [part.split()[0] for part in given.get("srcset", "").split(",") if part.strip()]
+            loaded += [
+                part.split()[0] for part in given.get("srcset", "").split(",") if part.strip()
+            ]
         if tag == "link" and _LOADED_LINKS & set(given.get("rel", "").lower().split()):
             loaded.append(given.get("href", ""))
         self.found += [address for address in loaded if _is_outside(address)]
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, _tag: str) -> None:
         self._inside = ""
 
     def handle_data(self, data: str) -> None:
@@ -63,7 +65,7 @@ def loaded_from_outside(page: str) -> list[str]:
 
 
 def outside_references(folder: Path) -> list[str]:
-    """``file: address`` for everything that the pages and style sheets in a folder load from outside."""
+    """``file: address`` for all that the pages and style sheets in a folder load from outside."""
     found = []
     for path in sorted(folder.rglob("*.html")):
         addresses = loaded_from_outside(path.read_text(encoding="utf-8"))

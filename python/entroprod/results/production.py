@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray, as_float_array, as_read_only
 from entroprod.boundary.errors import NumericalError
 from entroprod.results.frames import as_frame
 from entroprod.results.registry import storable
@@ -57,6 +58,22 @@ class StepValues(Protocol):
 
 
 @storable
+@dataclass(frozen=True, eq=False)
+class GivenSteps:
+    """Values of steps that are there from the beginning, and no decomposition."""
+
+    values: FloatArray
+
+    def per_step(self) -> FloatArray:
+        """Terms of the total, (T,), nats."""
+        return self.values
+
+    def decomposition(self) -> Decomposition:
+        """Raise NumericalError."""
+        raise NumericalError("this kind of machine tells no retrospective decomposition")
+
+
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
 class EntropyProduction(Result):
     """Entropy production of a machine over a number of steps, and where it comes from.
@@ -85,6 +102,27 @@ class EntropyProduction(Result):
 
     _picture: ClassVar[str] = "decomposition"
     _kept_if_computed: ClassVar[tuple[str, ...]] = ("per_step", "_decomposition")
+
+    @classmethod
+    def from_steps(cls, per_step: ArrayLike, *, rounding_error: float = 0.0) -> EntropyProduction:
+        """The result of a machine whose entropy production is known step by step.
+
+        Parameters
+        ----------
+        per_step : array_like, (T,)
+            Terms of the total, nats.
+        rounding_error : float
+            Bound of the rounding error of their sum, nats.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.EntropyProduction.from_steps([0.25, 0.0, 0.5])
+        EntropyProduction(total=0.75 nats, n_steps=3, rounding_error=0.0e+00, precision='double')
+        """
+        values = as_read_only(as_float_array(per_step, "per_step", 1).copy())
+        total = math.fsum(values)
+        return cls(total, len(values), rounding_error, "double", GivenSteps(values), False)
 
     @cached_property
     def per_step(self) -> FloatArray:
@@ -169,7 +207,7 @@ class EntropyProduction(Result):
 
     @cached_property
     def _decomposition(self) -> Decomposition:
-        if not self._decomposed:
+        if not self._decomposed and not isinstance(self._steps, GivenSteps):
             msg = "the decomposition was left out: call entropy_production with decomposition=True"
             raise ValueError(msg)
         return self._steps.decomposition()
