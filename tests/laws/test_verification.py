@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
+from entroprod.gaussian import production as gaussian_production
 from entroprod.gaussian import reversal
 from entroprod.gaussian.decomposition import Pair
 from entroprod.laws import LAWS, MACHINE_LAWS, Case
@@ -244,13 +245,13 @@ def _break_rate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _break_recursions_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = production._rate_by_doubling
+    genuine = gaussian_production.rate_by_doubling
 
     def broken(*args: Any) -> tuple[float, float]:
         rate, error = genuine(*args)
         return rate + BREAK, error
 
-    monkeypatch.setattr(production, "_rate_by_doubling", broken)
+    monkeypatch.setattr("entroprod.laws.rate_laws.rate_by_doubling", broken)
 
 
 def _break_nan_rate(monkeypatch: pytest.MonkeyPatch) -> None:

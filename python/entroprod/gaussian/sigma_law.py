@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,15 +14,19 @@ from entroprod import _core
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only, read_array, require_choice
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
+from entroprod.boundary.precision import Precision
 from entroprod.boundary.randomness import RandomSource, as_generator
-from entroprod.gaussian.core import Precision, _overflow, _require_machine, _require_precision
+from entroprod.gaussian.core import _overflow
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.production import total_of
 from entroprod.gaussian.sigma_inversion import Kind, invert
 from entroprod.gaussian.sigma_weights import skew_values
+from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    import pandas as pd
 
 # Numbers drawn at a time.
 _DRAWN_AT_ONCE = 2**20
@@ -38,13 +42,15 @@ _MATRICES_OF_THE_RATE = 160
 _TIME_CONSTANTS = 80.0
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class SigmaLaw:
+class SigmaLaw(Result):
     """Law of sigma = ln P(y) - ln P_b(y reversed) of a machine's own paths.
 
     sigma is a generalised chi-square, sum_i w_i z_i^2 / 2 with independent standard normal z_i.
     Mean and variance are known at any length; everything that needs the weights takes the singular
-    values of a (T m, T m) matrix at its first use, and is refused beyond ``max_size`` rows.
+    values of a (T m, T m) matrix at its first use, and is refused beyond ``max_size`` rows. Its
+    picture is :func:`entroprod.plot.sigma_law`.
 
     Attributes
     ----------
@@ -66,6 +72,9 @@ class SigmaLaw:
     n_steps: int
     max_size: int
     _machine: LinearGaussian = field(repr=False)
+
+    _picture: ClassVar[str] = "sigma_law"
+    _kept_if_computed: ClassVar[tuple[str, ...]] = ("_gaps", "weights")
 
     # ------------------------------------------------------------------ weights
 
@@ -335,12 +344,6 @@ class SigmaLaw:
             part[:] = 0.5 * (normals**2 @ weights)
         return result
 
-    def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
-        """Density of sigma with its mirror image; see :func:`entroprod.plot.sigma_law`."""
-        from entroprod import plot
-
-        return plot.sigma_law(self, title=title, axes=axes)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers; those that need the weights only where these have been computed."""
         result: dict[str, Any] = {
@@ -357,6 +360,10 @@ class SigmaLaw:
             result["probability_negative"] = self.probability_negative
         return result
 
+    def to_frame(self) -> pd.DataFrame:
+        """Table of the weights, increasing; needs pandas, and the weights."""
+        return as_frame({"weight": self.weights})
+
     def __repr__(self) -> str:
         return (
             f"SigmaLaw(n_steps={self.n_steps}, mean={self.mean:.12g} nats, "
@@ -364,40 +371,16 @@ class SigmaLaw:
         )
 
 
-def sigma_variance_rate(machine: LinearGaussian, *, precision: Precision = "auto") -> float:
-    """Variance of sigma per step of the stationary process, lim Var(sigma) / T, in nats^2 per step.
+def law_of(machine: LinearGaussian, n_steps: int, precision: Precision, max_size: int) -> SigmaLaw:
+    """The law of a machine that reads its own sequences: mean and variance by the core."""
+    _require_working_memory(machine, n_steps)
+    mean, mean_error, _ = total_of(machine, n_steps, precision)
+    variance, variance_error, _ = sigma_variance_of(machine, n_steps, precision)
+    return SigmaLaw(mean, variance, mean_error, variance_error, n_steps, max_size, machine)
 
-    Over :func:`entropy_production_rate` it gives the Fano factor of entropy production, which is at
-    least 2. Exactly 0 for a scalar output.
 
-    Parameters
-    ----------
-    machine : LinearGaussian
-    precision : {"auto", "double", "extended"}
-        As in :func:`entropy_production`.
-
-    Raises
-    ------
-    NumericalError
-        If the machine has no stationary state, or a memory that never fades, naming the
-        eigenvalue.
-    ValueError, TypeError
-        Naming the argument.
-
-    Notes
-    -----
-    Source: ★ derived on the documentation's page on the law of sigma.
-
-    Examples
-    --------
-    >>> import entroprod as ep
-    >>> machine = ep.LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], [[1.0, 0.0], [0.0, 1.0]])
-    >>> print(f"{ep.sigma_variance_rate(machine):.9f}")
-    2.290007513
-    """
-    _require_machine(machine)
-    _require_precision(precision)
-    machine.require_rate()
+def variance_rate_of(machine: LinearGaussian, precision: Precision) -> float:
+    """Variance of sigma per step of the stationary process, nats^2; 0 for one output."""
     if machine.n_outputs == 1:
         return 0.0  # the spectrum of one output equals that of its reversal
     machine._require_working_memory(_MATRICES_OF_THE_RATE)
@@ -413,7 +396,7 @@ _ALWAYS_ZERO = (
 )
 
 
-def _sigma_variance(
+def sigma_variance_of(
     machine: LinearGaussian, n_steps: int, precision: Precision, *, shortcuts: bool = True
 ) -> tuple[float, float, bool]:
     """Variance, its rounding error, whether in extended precision; shortcuts off to measure."""

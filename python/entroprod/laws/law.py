@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from entroprod.boundary.errors import NumericalError
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 # What a law is tested on: a Case or a MachineCase.
 CaseT = TypeVar("CaseT")
@@ -91,8 +93,9 @@ class Worst:
         )
 
 
-@dataclass(frozen=True)
-class LawResult:
+@storable
+@dataclass(frozen=True, eq=False)
+class LawResult(Result):
     """One law, tested on one machine.
 
     Attributes
@@ -132,10 +135,8 @@ class LawResult:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-ready: a skipped law has None for its residual and tolerance."""
-        fields = asdict(self)
-        if self.skipped:
-            fields |= {"residual": None, "tolerance": None}
-        return fields
+        unknown = {"residual": None, "tolerance": None} if self.skipped else {}
+        return super().to_dict() | unknown
 
 
 @dataclass(frozen=True)

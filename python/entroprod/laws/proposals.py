@@ -1,7 +1,7 @@
 """Densities fitted to sampled values, for averages of ratios of densities whose value is known.
 
-E_q[p/q] is the integral of p for any q that covers it, and E_p[q/p] = 1 for samples of p and any
-normalised q inside its support, whatever the unknown parts of p are.
+E_q[p/q] is the integral of p for any q that covers it, and E_p[q/p] for samples of p is what any
+normalised q has inside the support of p, whatever the unknown parts of p are: 1 where all of it is.
 """
 
 from __future__ import annotations
@@ -55,6 +55,13 @@ class Proposal:
         squares = np.sum(scores**2, axis=1)
         log_density = constant - (_FREEDOM + m) / 2 * np.log1p(squares / _FREEDOM)
         return self._mean(before) + scores @ self.factor.T, log_density
+
+    def draw_normal(
+        self, rng: np.random.Generator, n_draws: int, before: AnyArray | None
+    ) -> AnyArray:
+        """(N, m) values of the normal distribution."""
+        scores = rng.standard_normal((n_draws, len(self.intercept)))
+        return np.asarray(self._mean(before) + scores @ self.factor.T)
 
     def log_normal(self, values: AnyArray, before: AnyArray | None) -> FloatArray:
         """(N,) log-density of the normal distribution."""

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.production import rate_by_doubling
 from entroprod.laws.case import (
     ABSOLUTE_FLOOR,
     EPSILON,
@@ -80,7 +81,7 @@ def scalar_output(case: Case) -> Measurement:
     if case.machine.n_outputs > 1:
         raise NotApplicable(f"the machine has {case.machine.n_outputs} outputs")
     stated = case.rate
-    rate, error = production._rate_by_doubling(case.machine, "auto")
+    rate, error = rate_by_doubling(case.machine, "auto")
     return Measurement(max(abs(rate), abs(stated)), error + RATE_FLOOR, ONE_NAT)
 
 

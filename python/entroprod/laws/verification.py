@@ -15,6 +15,8 @@ from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.laws import LAWS, MACHINE_LAWS, Case, LawResult
 from entroprod.laws.machine_case import make_case
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +42,9 @@ _GAUSSIAN_DEFAULTS = (50, 20_000)
 _MACHINE_DEFAULTS = (12, 2000)
 
 
-@dataclass(frozen=True, repr=False)
-class Verification:
+@storable
+@dataclass(frozen=True, repr=False, eq=False)
+class Verification(Result):
     """What ``verify`` found.
 
     Attributes

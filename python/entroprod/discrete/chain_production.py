@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from entroprod.discrete.information import logarithm, mean_log, relative_entropy
 from entroprod.discrete.markov_chain import MarkovChain
 from entroprod.discrete.probabilities import BoolArray, closed_classes
 from entroprod.results.production import Decomposition
+from entroprod.results.registry import storable
+from entroprod.results.stored import Stored
 
 _EPSILON = float(np.finfo(np.float64).eps)
 # Rounding of sums over k symbols, doubled: of the terms, and of the probabilities in them.
@@ -39,8 +41,8 @@ class _Settled(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ChainPair:
-    """A chain that makes sequences and one that reads them backwards."""
+class ChainProduction:
+    """Entropy production of a chain, by one that reads its sequences backwards."""
 
     forward: MarkovChain
     backward: MarkovChain
@@ -243,26 +245,36 @@ class ChainPair:
         return _ROUNDING_PER_SYMBOL * self.n_symbols * _EPSILON * size
 
 
+@storable(name="entroprod.ChainSteps")
 @dataclass(frozen=True, eq=False)
-class ChainSteps:
+class ChainSteps(Stored):
     """The values of a chain's steps, for the result that computes them when asked."""
 
-    pair: ChainPair
+    production: ChainProduction
     n_steps: int
 
     def per_step(self) -> FloatArray:
         """Terms of the total, (T,), nats."""
-        return as_read_only(self.pair.per_step(self.n_steps))
+        return as_read_only(self.production.per_step(self.n_steps))
 
     def decomposition(self) -> Decomposition:
         """All is mismatch: the reader remembers y_{t+1}, and nothing else tells about y_t."""
-        values = as_read_only(self.pair.retrospective(self.n_steps))
+        values = as_read_only(self.production.retrospective(self.n_steps))
         nothing = as_read_only(np.zeros(self.n_steps))
         return Decomposition(values, nothing, values, n_memories=self._count(), missing=_MISSING)
 
+    def _stored_parts(self) -> dict[str, Any]:
+        chains = {"machine": self.production.forward, "reader": self.production.backward}
+        return super()._stored_parts() | {"production": chains}
+
+    @classmethod
+    def _from_stored_parts(cls, parts: dict[str, Any]) -> ChainSteps:
+        chains = parts["production"]
+        return cls(ChainProduction(chains["machine"], chains["reader"]), parts["n_steps"])
+
     def _count(self) -> NDArray[np.int64]:
         counts = np.empty(self.n_steps, dtype=np.int64)
-        for start, laws, support, fixed in self.pair._laws(self.n_steps):
+        for start, laws, support, fixed in self.production._laws(self.n_steps):
             stop = self.n_steps if fixed else start + len(laws)
             counts[start:stop] = support.sum(axis=1)
         # g_{t+1} is y_{t+1}, and nothing has been read at T.
