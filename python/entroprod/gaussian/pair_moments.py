@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -263,10 +264,12 @@ def _fading_part(reader: LinearGaussian) -> _core.LinearGaussian | _core._Parame
         return _of_core(reader)
     message = "that reads backwards has a memory that never fades: its state_matrix F"
     schur, basis, n_fading = scipy.linalg.schur(
-        reader.state_matrix, sort=lambda *parts: np.hypot(*parts) < _NEARLY_ONE
+        reader.state_matrix, sort=lambda real, imaginary: math.hypot(real, imaginary) < _NEARLY_ONE
     )
     fading, lasting = schur[:n_fading, :n_fading], schur[n_fading:, n_fading:]
-    apart = scipy.linalg.solve_sylvester(fading, -lasting, -schur[:n_fading, n_fading:])
+    apart = np.zeros((n_fading, len(lasting)))
+    if n_fading:
+        apart = scipy.linalg.solve_sylvester(fading, -lasting, -schur[:n_fading, n_fading:])
     inputs = basis.T @ reader.input_matrix
     inputs[:n_fading] -= apart @ inputs[n_fading:]
     output = reader.output_matrix @ basis

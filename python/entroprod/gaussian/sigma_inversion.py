@@ -221,7 +221,10 @@ class _Problem:
         mirror = y if self.pole else np.zeros_like(y)
         end, growth = self._end(contour, y, height)
         result = np.full(y.shape, np.nan)
-        active = np.flatnonzero(growth <= _MOST_GROWTH_LOG)
+        # At its saddle the integrand is at its largest.
+        vanishing = (height < _NEGLIGIBLE_LOG) & (self.side >= 0)
+        result[vanishing] = 0.0
+        active = np.flatnonzero((growth <= _MOST_GROWTH_LOG) & ~vanishing)
         if active.size == 0:
             return result
         contour, y, height = contour.at(active), y[active], height[active]
