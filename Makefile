@@ -39,8 +39,9 @@ $(INSTALLED): $(RUNTIME) CMakeLists.txt $(SOURCES)
 demo: $(INSTALLED) ## the published curves, a Monte Carlo check, and a real data set
 	$(BIN)/entroprod demo
 
-pictures: demo ## renew the picture in README.md from the demo
+pictures: demo $(TOOLS) ## renew the pictures in README.md and on the first page of the documentation
 	mkdir -p docs/images && cp demo/kalman.png docs/images/
+	$(BIN)/python tools/pictures.py
 
 test: lint cpp-test py-test ## lint, types, C++ tests, Python tests and every documented example
 
@@ -52,7 +53,7 @@ cpp-test: $(TOOLS)
 py-test: $(INSTALLED) $(TOOLS)
 	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto
 
-bench: $(INSTALLED) $(TOOLS) ## measure, compare, and write the table in README.md
+bench: $(INSTALLED) $(TOOLS) ## measure, compare, and write the tables in README.md and bench/results
 	$(BIN)/python -m bench
 
 scaling: $(INSTALLED) $(TOOLS) ## how the time of sigma grows with the length of a sequence, and its picture
@@ -74,7 +75,8 @@ sanitize: $(TOOLS) ## C++ and Python tests under the address and undefined-behav
 	tools/sanitize.sh
 
 docs: $(INSTALLED) $(DOCS_TOOLS) ## build docs/_build/html, running every page
-	sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+	sphinx-build --quiet --jobs auto --fail-on-warning --keep-going docs docs/_build/html
+	$(BIN)/python tools/check_formulas.py docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 wheel: $(TOOLS) ## build a wheel and try it in an empty environment without a compiler
