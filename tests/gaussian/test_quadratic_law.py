@@ -130,8 +130,7 @@ def test_a_tilted_law_is_a_law_of_the_kind(
     # The tail of one is the middle of the other, reached on another contour.
     law = QuadraticLaw(*np.array(terms).T, constant)
     low, high = (
-        math.copysign(min(abs(end), 3 / law.standard_deviation), end)
-        for end in law.finite_interval
+        math.copysign(min(abs(end), 3 / law.standard_deviation), end) for end in law.finite_interval
     )
     order = place * (high if place > 0 else -low)
     other = tilted(law, order)
@@ -147,9 +146,7 @@ def test_a_tilted_law_is_a_law_of_the_kind(
 
 
 @given(TERMS, st.floats(-8, 12), st.floats(0, 3))
-def test_tails_add_up_and_grow(
-    terms: list[tuple[float, float]], units: float, step: float
-) -> None:
+def test_tails_add_up_and_grow(terms: list[tuple[float, float]], units: float, step: float) -> None:
     law = QuadraticLaw(*np.array(terms).T)
     x = law.mean + units * law.standard_deviation
     further = x + step * law.standard_deviation
@@ -169,7 +166,7 @@ def test_quantiles_invert_the_distribution_function(
 
 @given(TERMS)
 def test_cumulants_are_derivatives_of_the_generating_function(
-    terms: list[tuple[float, float]]
+    terms: list[tuple[float, float]],
 ) -> None:
     weights, slopes = np.array(terms).T
     law = QuadraticLaw(weights, slopes, -0.4)

@@ -235,7 +235,9 @@ def test_unequal_pairs_by_quadrature() -> None:
     gaps = np.repeat([4.0, 1.5, 0.3, 0.2, 0.1, 1e-2], 4)
     for x in (-6.0, 0.0, 30.0):
         exact = dense.pdf_by_fourier(gaps, x)
-        assert invert(PairedWeights(gaps), np.array([x]), "pdf")[0] == pytest.approx(exact, rel=RELATIVE_ACCURACY)
+        assert invert(PairedWeights(gaps), np.array([x]), "pdf")[0] == pytest.approx(
+            exact, rel=RELATIVE_ACCURACY
+        )
 
 
 @given(st.lists(st.floats(1e-4, 1e3), min_size=1, max_size=5), st.floats(-50, 50), st.floats(0, 5))

@@ -19,7 +19,6 @@ from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.production import rate_by_doubling
 from entroprod.gaussian.readers import GaussianMachine, backward_machine, require_length
 from entroprod.gaussian.stability import marginal_eigenvalue
-from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
 
 # Eigenvalues of a reader's filter beyond this modulus are looked at one by one: a double unit root
 # is known to 1e-8 only.
