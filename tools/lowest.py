@@ -1,4 +1,4 @@
-"""Print pip constraints that hold users' packages to the lowest versions named in pyproject.toml."""
+"""Print pip constraints that hold packages to the lowest versions named in pyproject.toml."""
 
 from __future__ import annotations
 
