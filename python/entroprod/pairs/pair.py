@@ -70,11 +70,15 @@ class Pair:
         It reads them reordered: P_b. The machine itself, unless another one was given.
     reversal : Reversal
         How they are reordered.
+    laws : tuple of entroprod.laws.Law
+        What :func:`entroprod.verify` tests beside the laws that are about more general pairs.
     """
 
     machine: Any
     reader: Any
     reversal: Reversal = TOKEN_REVERSAL
+    # Laws of this kind alone, for :func:`entroprod.verify`: made by ``entroprod.laws.law``.
+    laws: tuple[Any, ...] = ()
 
     @property
     def told(self) -> dict[str, Any]:
