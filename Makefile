@@ -14,7 +14,7 @@ SOURCES := $(shell find cpp -path cpp/tests -prune -o -type f -print)
 CPP_FILES := $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 TESTS_BUILD := build/cpp-tests
 
-.PHONY: help demo pictures test cpp-test py-test bench scaling lint format sanitize docs wheel clean
+.PHONY: help demo pictures test cpp-test py-test bench scaling lint format sanitize lowest hooks docs wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -73,6 +73,12 @@ format: $(TOOLS) ## format Python and C++ in place
 
 sanitize: $(TOOLS) ## C++ and Python tests under the address and undefined-behaviour sanitizers
 	tools/sanitize.sh
+
+lowest: ## Python tests on the lowest versions that pyproject.toml names (PYTHON=python3.10)
+	tools/lowest.sh
+
+hooks: $(TOOLS) ## check formatting, ruff and types at every commit
+	pre-commit install
 
 docs: $(INSTALLED) $(DOCS_TOOLS) ## build docs/_build/html, running every page
 	sphinx-build --quiet --jobs auto --fail-on-warning --keep-going docs docs/_build/html

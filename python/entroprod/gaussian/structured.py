@@ -127,6 +127,8 @@ class DiagonalSSM(LinearGaussian):
             own = np.array(array, order="C")
             own.flags.writeable = False
             object.__setattr__(self, name, own)
+        for band in (diagonal, partner):
+            band.flags.writeable = False
         object.__setattr__(self, "_bands", (diagonal, partner))
         kernel = _core.LinearGaussian.with_bands(
             diagonal, partner, self.input_matrix, self.output_matrix, self.innovation_cov

@@ -41,7 +41,7 @@ _HELD_OUT_BATCH = 1024
 _MOST_PAIRED = 512
 
 
-@storable
+@storable(name="entroprod.neural.ReverseModelTraining")
 @dataclass(frozen=True, eq=False, repr=False)
 class ReverseModelTraining(Result):
     """How a reverse model was trained.

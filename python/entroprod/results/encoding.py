@@ -81,7 +81,7 @@ class Encoder:
 
     def _dict(self, value: Mapping[Any, Any], where: str) -> Any:
         if all(type(key) is str and not key.startswith("$") and _is_unicode(key) for key in value):
-            return {key: self.encode(item, f"{where}[{key!r}]") for key, item in value.items()}
+            return {key: self.encode(item, _inside(where, key)) for key, item in value.items()}
         pairs = [
             [self.encode(key, f"{where} (a key)"), self.encode(item, f"{where}[{key!r}]")]
             for key, item in value.items()
@@ -218,19 +218,26 @@ def _refused(value: Any, where: str) -> str:
     return msg
 
 
+def _is_portable(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in _KINDS and dtype.itemsize <= _WIDEST.get(dtype.kind, dtype.itemsize)
+
+
 def _require_portable(dtype: np.dtype[Any], where: str) -> None:
-    if dtype.kind not in _KINDS or dtype.itemsize > _WIDEST.get(dtype.kind, dtype.itemsize):
+    if not _is_portable(dtype):
         raise TypeError(f"{where or 'value'} can't be saved: its numbers have dtype {dtype}")
 
 
 def readable_dtype(given: Any) -> np.dtype[Any]:
     """The dtype that a file tells, refused where no array is saved with it."""
     dtype: np.dtype[Any] = np.dtype(given)
-    _require_portable(dtype, "an array")
+    if not _is_portable(dtype):
+        raise ValueError(f"it holds an array of dtype {dtype}")
     return dtype
 
 
 def _inside(where: str, name: str) -> str:
+    if not name.isidentifier():
+        return f"{where}[{name!r}]"
     return f"{where}.{name}" if where else name
 
 

@@ -8,6 +8,7 @@ made.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import itertools
@@ -142,7 +143,10 @@ def load(path: str | os.PathLike[str]) -> Any:
             return _read(stream)
         except RecursionError:
             raise ValueError(f"{path} can't be loaded: it is nested too deeply") from None
-        except _DAMAGE as error:
+        except (*_DAMAGE, OSError) as error:
+            # A damaged archive sends its reader to places before its beginning.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise
             msg = f"{path} can't be loaded: it is incomplete or damaged: {error}"
             raise ValueError(msg) from error
         except ValueError as error:

@@ -17,7 +17,7 @@ Score = Callable[[list[NDArray[np.int64]]], list[FloatArray]]
 _FEW = 3
 
 
-@storable
+@storable(name="entroprod.neural.SelfTest")
 @dataclass(frozen=True, repr=False, eq=False)
 class SelfTest(Result):
     """The same sequences scored twice, in other batches and in another order.

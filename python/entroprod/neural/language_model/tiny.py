@@ -49,7 +49,7 @@ _GRADIENT_NORM = 1.0
 _BYTES_PER_PARAMETER = 4 * 4
 
 
-@storable
+@storable(name="entroprod.neural.LanguageModelTraining")
 @dataclass(frozen=True, repr=False, eq=False)
 class LanguageModelTraining(Result):
     """What :func:`train_language_model` did.

@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 _AROUND = 12
 
 
-@storable
+@storable(name="entroprod.neural.EncodedTexts")
 @dataclass(frozen=True, repr=False, eq=False)
 class EncodedTexts(Result):
     """Texts as token ids, and those that can't be.
