@@ -1,5 +1,6 @@
 """Sphinx configuration: pages that execute, one bibliography, the API from docstrings."""
 
+import os
 import re
 import sys
 from importlib.metadata import version as installed_version
@@ -9,6 +10,9 @@ from pybtex.plugin import register_plugin
 from pybtex.style.formatting.unsrt import Style as UnsortedStyle
 from pybtex.style.labels import BaseLabelStyle
 
+# Pages run side by side (sphinx-build -j), each on one thread: threads of many pages, which wait
+# for each other busily, take several times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 project = "entroprod"

@@ -42,7 +42,7 @@ class _Loads(HTMLParser):
             loaded.append(given.get("href", ""))
         self.found += [address for address in loaded if _is_outside(address)]
 
-    def handle_endtag(self, _tag: str) -> None:
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
         self._inside = ""
 
     def handle_data(self, data: str) -> None:
@@ -65,7 +65,7 @@ def loaded_from_outside(page: str) -> list[str]:
 
 
 def outside_references(folder: Path) -> list[str]:
-    """``file: address`` for all that the pages and style sheets in a folder load from outside."""
+    """``file: address`` for all that pages and style sheets in a folder load from outside."""
     found = []
     for path in sorted(folder.rglob("*.html")):
         addresses = loaded_from_outside(path.read_text(encoding="utf-8"))

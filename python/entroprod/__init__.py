@@ -22,6 +22,8 @@ from entroprod.gaussian.gradient import (
 )
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.pair import GaussianPair
+from entroprod.gaussian.pair_law import PairSigmaLaw
+from entroprod.gaussian.quadratic_law import QuadraticLaw
 from entroprod.gaussian.reversal import innovation_reversal_matrix, reversal_norm_squared
 from entroprod.gaussian.sigma_law import SigmaLaw
 from entroprod.gaussian.state_space import StateSpace
@@ -84,8 +86,10 @@ __all__ = [
     "NotAvailable",
     "NumericalError",
     "Pair",
+    "PairSigmaLaw",
     "Permutation",
     "Plan",
+    "QuadraticLaw",
     "Result",
     "RetrospectiveBound",
     "Reversal",

@@ -57,7 +57,7 @@ class EnumeratedPair(ScoredPair):
     def _require_all_steps_reversed(self) -> None:
         if not isinstance(self.reversal, TokenReversal):
             self.refuse(
-                f"entropy production under {self.reversal!r}",
+                "entropy production in closed form",
                 "sigma_law has its mean, monte_carlo estimates it",
             )
 

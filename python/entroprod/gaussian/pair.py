@@ -14,6 +14,8 @@ from entroprod.boundary.randomness import RandomSource
 from entroprod.gaussian import trajectory
 from entroprod.gaussian.decomposition import PairRecursion, PairSteps
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.pair_law import PairSigmaLaw, pair_sigma_law
+from entroprod.gaussian.pair_moments import pair_curve, pair_rate
 from entroprod.gaussian.production import (
     curve_of,
     rate_by_doubling,
@@ -60,6 +62,21 @@ class GaussianPair(ScoredPair):
         return self._result(
             n_steps, precision, decomposition, *self._recursion.total(n_steps, precision)
         )
+
+    def curve(self, n_steps: int, *, precision: Precision = "auto") -> FloatArray:
+        """In one pass of the recursions of two machines."""
+        return pair_curve(self.machine, self.reader, n_steps, precision).values.copy()
+
+    def rate(self, *, precision: Precision = "auto") -> float:
+        """From the fixed points of the recursions of two machines."""
+        return pair_rate(self.machine, self.reader, precision).value
+
+    def sigma_law(
+        self, n_steps: int, *, precision: Precision = "auto", max_size: int | None = None
+    ) -> SigmaLaw | PairSigmaLaw:
+        """A generalised noncentral chi-square, from the reversal matrix of two machines."""
+        size = DENSE_LIMIT if max_size is None else max_size
+        return pair_sigma_law(self.machine, self.reader, n_steps, precision, size)
 
     def score(
         self, sequences: Any, *, keep_per_step: bool = False, n_threads: int | None = None

@@ -6,8 +6,9 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
-from entroprod.laws.law import Measurement, NotApplicable, Worst, law
+from entroprod.laws.law import law
 from entroprod.laws.machine_case import ENUMERATED, MachineCase
+from entroprod.laws.measurement import Measurement, NotApplicable, Worst
 from entroprod.laws.precision import compare
 
 # Histories of one length among which equal memories are looked for.
@@ -17,7 +18,7 @@ _MOST_PROBES = 16
 _WHY = "the machine's precision, per number"
 
 
-@law("the memory depends on the past sequence alone", _WHY)
+@law("the memory depends on the past sequence alone", _WHY, on=MachineCase, about_values=False)
 def memory_is_determined(case: MachineCase) -> Measurement:
     """Largest difference of memories between two calls, and between batches of two sizes."""
     memory = _reader(case)
@@ -33,7 +34,12 @@ def memory_is_determined(case: MachineCase) -> Measurement:
     return worst.measurement(f"{len(case.given)} sequences after every step", case.precision.source)
 
 
-@law("pasts of equal memory have the same probabilities of the next symbol", _WHY)
+@law(
+    "pasts of equal memory have the same probabilities of the next symbol",
+    _WHY,
+    on=MachineCase,
+    symbols=True,
+)
 def memory_is_sufficient(case: MachineCase) -> Measurement:
     """Largest difference of next log-probabilities among histories of equal memory."""
     n_symbols = case.require_symbols()

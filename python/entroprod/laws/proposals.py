@@ -14,8 +14,8 @@ from scipy.special import gammaln
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
-from entroprod.laws.law import NotApplicable
 from entroprod.laws.machine_case import MachineCase
+from entroprod.laws.measurement import NotApplicable
 
 # An average of ratios rests on few of them below this effective number, or above this share of one.
 FEW_EFFECTIVE = 100.0
@@ -77,8 +77,8 @@ class Proposal:
         return self.intercept if before is None else self.intercept + before @ self.slope.T
 
 
-def fit_proposals(case: MachineCase, *, widened: float) -> list[Proposal]:
-    """One proposal per step, by regression in the first half of the paths.
+def fit_proposal(case: MachineCase, step: int, *, widened: float) -> Proposal:
+    """A proposal for one step, by regression in the first half of the paths.
 
     ``widened``: factor of the covariance.
     """
@@ -87,20 +87,17 @@ def fit_proposals(case: MachineCase, *, widened: float) -> list[Proposal]:
     half = case.paths[: len(case.paths) // 2]
     if len(half) < _PATHS_EACH * (m + 1):
         raise NotApplicable(f"{len(half)} sampled paths are too few to fit a density to")
-    proposals = []
-    for step in range(case.n_steps):
-        known = np.ones((len(half), 1))
-        if step:
-            known = np.hstack([known, half[:, step - 1]])
-        found, *_ = np.linalg.lstsq(known, half[:, step], rcond=None)
-        rest = half[:, step] - known @ found
-        try:
-            factor = np.linalg.cholesky(widened * rest.T @ rest / len(half))
-        except np.linalg.LinAlgError:
-            raise NotApplicable("the sampled values have no density: they are dependent") from None
-        slope = np.asarray(found[1:].T if step else np.zeros((m, m)), dtype=np.float64)
-        proposals.append(Proposal(found[0], slope, factor))
-    return proposals
+    known = np.ones((len(half), 1))
+    if step:
+        known = np.hstack([known, half[:, step - 1]])
+    found, *_ = np.linalg.lstsq(known, half[:, step], rcond=None)
+    rest = half[:, step] - known @ found
+    try:
+        factor = np.linalg.cholesky(widened * rest.T @ rest / len(half))
+    except np.linalg.LinAlgError:
+        raise NotApplicable("the sampled values have no density: they are dependent") from None
+    slope = np.asarray(found[1:].T if step else np.zeros((m, m)), dtype=np.float64)
+    return Proposal(found[0], slope, factor)
 
 
 def require_carried_by_many(weights: FloatArray, what: str) -> None:

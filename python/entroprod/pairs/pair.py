@@ -10,7 +10,7 @@ from entroprod.boundary.precision import Precision
 from entroprod.boundary.progress import Report
 from entroprod.boundary.randomness import RandomSource
 from entroprod.machine.protocol import provenance
-from entroprod.machine.reversals import TOKEN_REVERSAL, Reversal
+from entroprod.machine.reversals import TOKEN_REVERSAL, Reversal, TokenReversal
 from entroprod.results.production import EntropyProduction
 from entroprod.results.trajectory import StochasticEntropyProduction
 
@@ -35,7 +35,7 @@ class NotAvailable(TypeError, ValueError):
     >>> ep.entropy_production_rate(coin)
     Traceback (most recent call last):
         ...
-    entroprod.NotAvailable: a HiddenMarkov has no rate here: it is an average over beliefs, of ...
+    entroprod.NotAvailable: machine: a HiddenMarkov has no rate here: it is an average over ...
     """
 
 
@@ -70,11 +70,15 @@ class Pair:
         It reads them reordered: P_b. The machine itself, unless another one was given.
     reversal : Reversal
         How they are reordered.
+    laws : tuple of entroprod.laws.Law
+        What :func:`entroprod.verify` tests beside the laws that are about more general pairs.
     """
 
     machine: Any
     reader: Any
     reversal: Reversal = TOKEN_REVERSAL
+    # Laws of this kind alone, for :func:`entroprod.verify`: made by ``entroprod.laws.law``.
+    laws: tuple[Any, ...] = ()
 
     @property
     def told(self) -> dict[str, Any]:
@@ -139,4 +143,6 @@ class Pair:
         who = f"a {type(self.machine).__name__}"
         if self.reader is not self.machine:
             who += f" read by a {type(self.reader).__name__}"
-        raise NotAvailable(f"{who} has no {what} here{f': {instead}' if instead else ''}")
+        if not isinstance(self.reversal, TokenReversal):
+            who += f" under {self.reversal!r}"
+        raise NotAvailable(f"machine: {who} has no {what} here{f': {instead}' if instead else ''}")

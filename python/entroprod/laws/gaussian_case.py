@@ -1,4 +1,4 @@
-"""One machine under examination: what the laws share, computed once and on demand.
+"""A constant linear-Gaussian machine that reads itself, under examination.
 
 It also holds the honest error estimates. A law is kept to within what rounding alone may do, and
 how much that is depends on the machine: near-singular noise, unit roots and filters with growing
@@ -19,120 +19,72 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from entroprod.boundary.errors import NumericalError
-from entroprod.boundary.memory import require_memory
 from entroprod.gaussian import reversal
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.gaussian.sigma_law import SigmaLaw
-from entroprod.laws.law import ONE_NAT, NotApplicable
-from entroprod.questions import monte_carlo, production
-from entroprod.questions.sigma_law import sigma_law
-from entroprod.results.production import EntropyProduction
-from entroprod.results.trajectory import MonteCarlo
+from entroprod.gaussian.pair import OwnReader
+from entroprod.laws.gaussian_pair_case import (
+    N_COMPARED_PATHS,
+    N_NUDGED,
+    NUDGE,
+    Array,
+    GaussianPairCase,
+)
+from entroprod.laws.measurement import NotApplicable
+from entroprod.laws.pair_case import DENSE_LIMIT, EPSILON, ROUNDING_SLACK
+from entroprod.pairs.pair import Pair
 
-Array = npt.NDArray[np.float64]
 Found = TypeVar("Found")
 
-EPSILON = float(np.finfo(np.float64).eps)
-# Relative change of the entries that measures conditioning: far above the rounding of the
-# computation itself (2^-52), far below where the change stops being linear.
-NUDGE = 2.0**-44
-N_NUDGED = 3
-# One nudge per entry stands for many roundings, one per operation and step; they partly cancel.
-ROUNDING_SLACK = 32.0
-# What the closed forms promise: relative error, and an absolute floor in nats.
-RELATIVE_ACCURACY = 1e-12
-ABSOLUTE_FLOOR = 1e-13
-# Rows of the dense matrices; beyond it one law would take seconds and hundreds of megabytes.
-DENSE_LIMIT = 1200
-# Steps of all paths together; beyond it sampling would take longer than a few minutes.
-SAMPLING_LIMIT = 2 * 10**10
-# Paths whose log-probabilities are compared one by one with dense formulas.
-N_COMPARED_PATHS = 8
+# Powers of the spectral radius are run down to exp(-DECAY): below rounding with room for the
+# polynomial factors of repeated eigenvalues.
+DECAY = 60.0
+_SHORTEST_TRANSIENT = 1000
 
 
 @dataclass(frozen=True)
-class Case:
-    """A machine, a length, a number of paths, and a seed for everything random.
+class GaussianCase(GaussianPairCase):
+    """The case of laws that take a constant machine which reads its own sequences."""
 
-    Parameters
-    ----------
-    machine : LinearGaussian
-    n_steps : int
-        T, length of the sequences.
-    n_paths : int
-        N, Monte-Carlo paths.
-    seed : int
-        The same seed gives the same residuals.
-    """
+    examines: ClassVar[type[Pair]] = OwnReader
+    default_steps: ClassVar[int] = 50
+    default_paths: ClassVar[int] = 20_000
 
-    machine: LinearGaussian
-    n_steps: int
-    n_paths: int
-    seed: int
+    def steps_past_transient(self) -> int:
+        """At least 1000, and as many as both memories take to fade below rounding."""
+        return max(_SHORTEST_TRANSIENT, math.ceil(DECAY / self.gap))
 
     @property
-    def size(self) -> int:
-        """T m, rows of the dense matrices."""
-        return self.n_steps * self.machine.n_outputs
-
-    # ------------------------------------------------------------------ closed forms
-
-    @cached_property
-    def production(self) -> EntropyProduction:
-        """S_y(T) as the library computes it."""
-        return production.entropy_production(self.machine, self.n_steps)
+    def gap(self) -> float:
+        """Decay of both memories, nats of amplitude a step: minus the log of the spectral radius."""
+        radius = max(self.machine.spectral_radius, self.machine.filter_spectral_radius)
+        if radius >= 1:
+            raise NotApplicable(f"an eigenvalue of modulus {radius:.6g} does not decay")
+        return -math.log(radius) if radius > 0 else math.inf
 
     @property
-    def total(self) -> float:
-        """S_y(T), nats."""
-        return self.production.total
+    def knows_spread(self) -> bool:
+        """Whether the dense matrix is small enough."""
+        return self.size <= DENSE_LIMIT
 
-    @property
-    def scale(self) -> float:
-        """Natural size of entropy productions over T steps, nats."""
-        return max(self.total, ONE_NAT)
-
-    @property
-    def total_error(self) -> float:
-        """What the library allows itself on ``total``, nats."""
-        return allowed_error(self.total) + self.production.rounding_error
-
-    @cached_property
-    def curve(self) -> Array:
-        """(T,) S_y(1) .. S_y(T), nats."""
-        self._require_lists()
-        return production.entropy_production_curve(self.machine, self.n_steps)
-
-    @cached_property
-    def per_step(self) -> Array:
-        """(T,) what each step contributes to S_y(T), nats."""
-        self._require_lists()
-        return self.production.per_step
-
-    def _require_lists(self) -> None:
-        # Curve, contributions, and two temporaries of their size.
-        require_memory(4 * 8 * self.n_steps, "n_steps", f"lists of {self.n_steps} values")
-
-    @cached_property
-    def rate(self) -> float:
-        """lim S_y(T)/T, nats per step; not applicable where there is no stationary state."""
-        try:
-            return production.entropy_production_rate(self.machine)
-        except NumericalError as error:
-            raise NotApplicable(f"no rate: {error}") from None
+    def sigma_spread(self) -> tuple[float, float]:
+        """From the dense matrix where that is small enough, else from the sampled paths."""
+        if not self.knows_spread:
+            return super().sigma_spread()
+        excess = self.singular_values**2 - 1
+        deviation = math.sqrt(float(np.sum(excess**2)) / 2)
+        return deviation, self.sigma_error + self.total_error
 
     # ------------------------------------------------------------------ the dense matrix
 
     @cached_property
     def reversal(self) -> Array:
         """(T m, T m) whitened R as the library computes it."""
-        self._require_dense()
+        self.require_dense()
         return reversal.innovation_reversal_matrix(self.machine, self.n_steps)
 
     @cached_property
@@ -164,7 +116,7 @@ class Case:
     @cached_property
     def responses(self) -> tuple[Array, Array]:
         """(T m, T m) whitened H and its inverse; blocks C A^(l-1) G and -C F^(l-1) G."""
-        self._require_dense()
+        self.require_dense()
         machine = self.machine
         factor = np.linalg.cholesky(machine.innovation_cov)
         output = np.linalg.solve(factor, machine.output_matrix)
@@ -189,43 +141,7 @@ class Case:
                 stacked[row : row + m, column * m : (column + 1) * m] = block
         return stacked
 
-    def _require_dense(self) -> None:
-        if self.size > DENSE_LIMIT:
-            raise NotApplicable(
-                f"needs the dense matrix of {self.size} rows, more than {DENSE_LIMIT}; "
-                f"n_steps <= {max(1, DENSE_LIMIT // self.machine.n_outputs)} would test it"
-            )
-
-    @cached_property
-    def sigma_law(self) -> SigmaLaw:
-        """The exact law of sigma as the library computes it."""
-        return sigma_law(self.machine, self.n_steps, max_size=DENSE_LIMIT)
-
-    # ------------------------------------------------------------------ paths
-
-    def require_sampling(self) -> None:
-        """Not applicable where sampling N paths of T steps would take too long."""
-        if self.n_steps * self.n_paths > SAMPLING_LIMIT:
-            raise NotApplicable(
-                f"needs {self.n_steps * self.n_paths:.1e} sampled steps, more than "
-                f"{SAMPLING_LIMIT:.0e}; n_paths <= {SAMPLING_LIMIT // self.n_steps} would test it"
-            )
-
-    @cached_property
-    def monte_carlo(self) -> MonteCarlo:
-        """N sampled paths with their sigma kept."""
-        self.require_sampling()
-        return monte_carlo.monte_carlo(
-            self.machine, self.n_steps, self.n_paths, rng=self.seed, keep_sigma=True
-        )
-
-    @cached_property
-    def sigma(self) -> Array:
-        """(N,) stochastic entropy production of the sampled paths, nats."""
-        kept = self.monte_carlo.sigma
-        if kept is None:
-            raise AssertionError("monte_carlo(keep_sigma=True) kept no sigma")
-        return kept
+    # ------------------------------------------------------------------ single sequences
 
     @property
     def sigma_error(self) -> float:
@@ -258,7 +174,7 @@ class Case:
         Entropy production is a sum of squares, so its root is what moves linearly, even near zero.
         """
         root = math.sqrt(max(0.0, quantity(machine)))
-        nudged = Case(machine, self.n_steps, self.n_paths, self.seed)
+        nudged = GaussianCase(OwnReader(machine), self.n_steps, self.n_paths, self.seed)
         changes = [
             abs(math.sqrt(max(0.0, changed)) - root)
             for changed in nudged._nudged(quantity, normwise=True)
@@ -279,11 +195,6 @@ class Case:
                     f"machine ({error})"
                 ) from None
         return found
-
-
-def allowed_error(value: float) -> float:
-    """Error that the library allows itself on an entropy production of this value, nats."""
-    return RELATIVE_ACCURACY * abs(value) + ABSOLUTE_FLOOR
 
 
 def nudge(
