@@ -18,7 +18,7 @@ ONE_WAY = ep.MarkovChain([[0.5, 0.5, 0.0], [0.25, 0.5, 0.25], [0.5, 0.25, 0.25]]
 HIDDEN = ep.HiddenMarkov(CYCLE.transition, [[0.8, 0.1, 0.1], [0.2, 0.2, 0.6], [0.1, 0.7, 0.2]])
 GAIN = [[[0.9]], [[0.6]], [[0.5]]]
 CHANGING = ep.TimeVaryingLinearGaussian([[0.4]], GAIN, [[1.0]], [[2.0]], initial_mean=[-0.0])
-DIAGONAL = ep.DiagonalSSM([0.5, 0.8 + 0.3j], [[0.1], [0.2 - 0.1j]], [[1.0, 0.5j]], [[1.0]])
+DIAGONAL = ep.DiagonalSSM([0.5, 0.8 + 0.3j], [[0.1 + 0j], [0.2 - 0.1j]], [[1.0, 0.5j]], [[1.0]])
 
 MACHINES: dict[str, Any] = {
     "LinearGaussian": ROTATION,
