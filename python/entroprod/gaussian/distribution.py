@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +29,8 @@ class Distribution:
     # Of a frozen dataclass or a property of the subclass.
     mean: float
     variance: float
+    # Whether p(-sigma) = exp(-sigma) p(sigma) with one and the same p.
+    obeys_detailed_theorem: ClassVar[bool] = False
 
     # ------------------------------------------------------------------ of the subclass
 
