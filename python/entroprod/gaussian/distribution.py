@@ -204,7 +204,9 @@ class Distribution:
             # Beyond the smallest double the tail counts as smaller than any level.
             return math.log(probability) - target if probability > 0.0 else -1.0
 
-        return float(brentq(difference, low, high, xtol=1e-14 * (high - low), rtol=1e-14))
+        # Near an end all digits count.
+        tolerance = 1e-14 * (high - low) if ends == (-math.inf, math.inf) else 1e-300
+        return float(brentq(difference, low, high, xtol=tolerance, rtol=1e-14))
 
     # ------------------------------------------------------------------ fluctuation theorem
 
