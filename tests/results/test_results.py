@@ -59,6 +59,8 @@ def pickled(value: Any) -> Any:
 # Kinds of machines that are saved with what they produce.
 _LAWS = ("SigmaLaw", "PairSigmaLaw")
 _SAVED = ("pair", "changing", "diagonal", "chain", "hidden")
+# Tested below, since they take torch.
+_OF_NETWORKS = {"ReverseModelTraining", "LanguageModelTraining", "SelfTest", "EncodedTexts"}
 # What pictures of these would show doesn't exist.
 _NOT_DRAWN = {
     "EntropyProduction, infinite": "infinite entropy production",
@@ -79,12 +81,7 @@ def test_none_is_forgotten() -> None:
     assert public - {"Result"} <= shown
     # Classes that only reach users inside of others.
     own = {cls.__name__ for cls in _subclasses(Result) if cls.__module__.startswith("entroprod")}
-    assert own <= shown | {
-        "ReverseModelTraining",
-        "LanguageModelTraining",
-        "SelfTest",
-        "EncodedTexts",
-    }
+    assert own <= shown | _OF_NETWORKS
 
 
 def _subclasses(cls: type) -> list[type]:
@@ -191,6 +188,34 @@ def test_different_results_differ(name: str) -> None:
         # The same result, before and after all has been computed.
         if {name, other} != {"EntropyProduction, fresh", "EntropyProduction, whole"}
     )
+
+
+def test_results_of_networks(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from entroprod.neural import (
+        EncodedTexts,
+        LanguageModelTraining,
+        ReverseModelTraining,
+        SelfTest,
+    )
+
+    losses = np.array([3.5, 2.5])
+    ids = (np.array([1, 2]), np.array([3]))
+    for value in (
+        SelfTest(3, 9, 1e-6, 1e-7, 2e-6, 2e-7, "float32", "cpu"),
+        EncodedTexts(ids, np.array([0, 2]), (ep.Skipped(1, "no token"),)),
+        ReverseModelTraining(losses, losses.copy(), 2, 8, 2, False),
+        LanguageModelTraining("f", "gpt2", 9, 300, 50, 40, 4, 16, losses, 2.0, 5.7, 1.5),
+    ):
+        path = tmp_path / f"{type(value).__name__}.npz"
+        value.save(path)
+        for again in (ep.load(path), pickled(value), copy.deepcopy(value)):
+            assert type(again) is type(value)
+            assert content(again) == content(value)
+            assert again == value
+        told = value.to_dict()
+        assert same(json.loads(json.dumps(told)), told)
 
 
 @pytest.mark.parametrize("name", [*_LAWS, *(f"EntropyProduction, {of}" for of in _SAVED)])
