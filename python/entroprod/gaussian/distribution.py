@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +29,8 @@ class Distribution:
     # Of a frozen dataclass or a property of the subclass.
     mean: float
     variance: float
+    # Whether p(-sigma) = exp(-sigma) p(sigma) with one and the same p.
+    obeys_detailed_theorem: ClassVar[bool] = False
 
     # ------------------------------------------------------------------ of the subclass
 
@@ -202,7 +204,9 @@ class Distribution:
             # Beyond the smallest double the tail counts as smaller than any level.
             return math.log(probability) - target if probability > 0.0 else -1.0
 
-        return float(brentq(difference, low, high, xtol=1e-14 * (high - low), rtol=1e-14))
+        # Near an end all digits count.
+        tolerance = 1e-14 * (high - low) if ends == (-math.inf, math.inf) else 1e-300
+        return float(brentq(difference, low, high, xtol=tolerance, rtol=1e-14))
 
     # ------------------------------------------------------------------ fluctuation theorem
 

@@ -31,7 +31,7 @@ class GeneratingFunction(Protocol):
 
     @property
     def cuts(self) -> tuple[float, float]:
-        """Where the cuts of the real axis begin, below 0 and above; infinite where there is none."""
+        """Where the cuts of the real axis begin, below 0 and above; infinite where none does."""
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -125,7 +125,11 @@ class PairedWeights:
 
 
 class Weights:
-    """Any weights w and slopes b, (J,) each; b of a zero weight makes x partly normal."""
+    """Any weights w and slopes b, (J,) each; b of a zero weight makes x partly normal.
+
+    Near the end of x, which is the sum of -b^2 / 2 w, what is left of K is a small difference:
+    ``from_end`` is the law of x less its end, s^2 b^2 / (1 - s w) becoming s b^2 / w (1 - s w).
+    """
 
     def __init__(self, weights: FloatArray, slopes: FloatArray) -> None:
         flat = weights == 0.0
@@ -133,14 +137,14 @@ class Weights:
         self.spread = float(np.sum(slopes[flat] ** 2))
         self.weights = weights[~flat]
         self.squares = slopes[~flat] ** 2
+        self.measured_from_end = False
 
     @property
     def cuts(self) -> tuple[float, float]:
         """1/w_min and 1/w_max, infinite where no weight has that sign."""
         low = float(np.min(self.weights, initial=0.0))
         high = float(np.max(self.weights, initial=0.0))
-        with np.errstate(divide="ignore", over="ignore"):
-            return (1.0 / low if low else -math.inf), (1.0 / high if high else math.inf)
+        return (1.0 / low if low else -math.inf), (1.0 / high if high else math.inf)
 
     @property
     def end(self) -> float:
@@ -160,8 +164,16 @@ class Weights:
 
     def mirrored(self) -> Weights:
         """Of -x."""
+        return self._with(-self.weights, self.measured_from_end)
+
+    def from_end(self) -> Weights:
+        """Of x less its end; nothing may be normal."""
+        return self._with(self.weights, True)
+
+    def _with(self, weights: FloatArray, measured_from_end: bool) -> Weights:
         result = Weights(np.zeros(0), np.zeros(0))
-        result.spread, result.weights, result.squares = self.spread, -self.weights, self.squares
+        result.spread, result.weights, result.squares = self.spread, weights, self.squares
+        result.measured_from_end = measured_from_end
         return result
 
     def log_moment(self, s: ComplexArray) -> ComplexArray:
@@ -171,10 +183,14 @@ class Weights:
         at_once = max(1, BLOCK // s.size)
         for start in range(0, self.weights.size, at_once):
             part = slice(start, start + at_once)
-            factor = 1.0 - self.weights[part, None] * s
+            weights, squares = self.weights[part, None], self.squares[part, None]
+            if self.measured_from_end:
+                squares = squares / weights
+            factor = 1.0 - weights * s
             logs += np.log(factor).sum(axis=0)
-            shares += (self.squares[part, None] / factor).sum(axis=0)
-        return 0.5 * (s * s * (self.spread + shares) - logs)
+            shares += (squares / factor).sum(axis=0)
+        pull = s * shares if self.measured_from_end else s * s * (self.spread + shares)
+        return 0.5 * (pull - logs)
 
     def derivatives(self, s: FloatArray) -> tuple[FloatArray, FloatArray]:
         """K' and K'' at real s, (n,), between the cuts."""
@@ -185,8 +201,11 @@ class Weights:
             weights, squares = self.weights[part, None], self.squares[part, None]
             factor = 1.0 - weights * s
             pull = weights / factor
-            # d/ds of s^2 / 2 (1 - s w)
-            drift = s * (1.0 - 0.5 * weights * s) / factor / factor
+            if self.measured_from_end:
+                drift = 0.5 / weights / factor / factor
+            else:
+                # d/ds of s^2 / 2 (1 - s w)
+                drift = s * (1.0 - 0.5 * weights * s) / factor / factor
             slope = slope + (0.5 * pull + squares * drift).sum(axis=0)
             curvature = curvature + (0.5 * pull**2 + squares / factor**3).sum(axis=0)
         return slope, curvature
@@ -194,7 +213,8 @@ class Weights:
     def cumulant(self, order: int) -> float:
         """(k - 1)!/2 sum_i w_i^(k-2) (w_i^2 + k b_i^2), k >= 2; half the sum of w_i for k = 1."""
         if order == 1:
-            return 0.5 * float(np.sum(self.weights))
+            mean = 0.5 * float(np.sum(self.weights))
+            return mean - self.end if self.measured_from_end else mean
         normal = self.spread if order == 2 else 0.0
         if self.weights.size == 0:
             return normal
@@ -215,7 +235,8 @@ class Weights:
             total = 0.5 * self.spread * part * part
             for weight, square in zip(self.weights, self.squares):
                 product = weight * part
-                total += 0.5 * (part * part * square / (1.0 - product) - np.log1p(-product))
+                pull = part / weight if self.measured_from_end else part * part
+                total += 0.5 * (pull * square / (1.0 - product) - np.log1p(-product))
         result[inside] = total
         return result
 

@@ -223,9 +223,9 @@ def pair_sigma_law(
     >>> reader = ep.LinearGaussian.from_var([[[0.6]]], [[3.0]])
     >>> law = pair_sigma_law(machine, reader, 6)
     >>> law
-    PairSigmaLaw(n_steps=6, mean=0.213957880106 nats, standard_deviation=0.588486217766 nats)
+    PairSigmaLaw(n_steps=6, mean=0.295094913868 nats, standard_deviation=0.734870244509 nats)
     >>> print(f"{law.probability_negative:.6f}")
-    0.373286
+    0.285020
     """
     backward = backward_machine(forward, backward)
     max_size = as_count(max_size, "max_size")

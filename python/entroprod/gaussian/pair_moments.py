@@ -1,4 +1,4 @@
-"""Mean of sigma for every length, its rate and its variance, of any two linear-Gaussian machines."""
+"""Mean of sigma for every length, its rate and its variance, of two linear-Gaussian machines."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.production import rate_by_doubling
 from entroprod.gaussian.readers import GaussianMachine, backward_machine, require_length
 from entroprod.gaussian.stability import marginal_eigenvalue
+from entroprod.pairs.pair import NotAvailable
 
 # Eigenvalues of a reader's filter beyond this modulus are looked at one by one: a double unit root
 # is known to 1e-8 only.
@@ -102,7 +103,7 @@ def pair_curve(
     >>> machine = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
     >>> reader = ep.LinearGaussian.from_var([[[0.6]]], [[3.0]])
     >>> pair_curve(machine, reader, 3).values.round(6)
-    array([0.008339, 0.063047, 0.110302])
+    array([0.008375, 0.061441, 0.117093])
     """
     pair, n_steps = _read(forward, backward, n_steps, precision)
     require_memory(16 * n_steps, "n_steps", f"a curve of {n_steps} values")
@@ -137,7 +138,7 @@ def pair_variance(
     >>> from entroprod.gaussian.pair_moments import pair_variance
     >>> machine = ep.LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
     >>> print(f"{pair_variance(machine, machine, 6).value:.9f}")
-    0.815037603
+    0.815039110
     """
     pair, n_steps = _read(forward, backward, n_steps, precision)
     n, b = pair.forward.n_states, pair.backward.n_states
@@ -252,7 +253,7 @@ def _constant(machine: GaussianMachine, name: str) -> LinearGaussian:
             f"{name} must be the same at all steps to have a rate, but its {changing[0]} has a "
             "time axis; entropy_production_curve gives the values of each length"
         )
-        raise ValueError(msg)
+        raise NotAvailable(msg)
     return LinearGaussian(*machine._matrices())
 
 

@@ -55,12 +55,12 @@ class QuadraticLaw(Distribution, Result):
 
     Examples
     --------
-    >>> from entroprod.gaussian.quadratic_law import QuadraticLaw
-    >>> law = QuadraticLaw([2.0, -0.5], [0.5, 1.0], 0.1)
+    >>> import entroprod as ep
+    >>> law = ep.QuadraticLaw([2.0, -0.5], [0.5, 1.0], 0.1)
     >>> law
     QuadraticLaw(J=2, mean=0.85 nats, standard_deviation=1.83711730709 nats)
     >>> print(f"{law.cdf(0.0):.9f}")
-    0.409041741
+    0.284107818
     """
 
     weights: FloatArray
@@ -103,8 +103,8 @@ class QuadraticLaw(Distribution, Result):
 
         Examples
         --------
-        >>> from entroprod.gaussian.quadratic_law import QuadraticLaw
-        >>> law = QuadraticLaw.of_form([[1.0, 2.0], [2.0, -0.5]], [1.0, 0.0])
+        >>> import entroprod as ep
+        >>> law = ep.QuadraticLaw.of_form([[1.0, 2.0], [2.0, -0.5]], [1.0, 0.0])
         >>> print(f"{law.mean:.6f} {law.variance:.6f}")
         0.250000 5.625000
         """

@@ -46,6 +46,8 @@ _NEGLIGIBLE_LOG = -800.0
 _BELOW_ROUNDING_LOG = -40.0
 # Nodes beyond the point where the integrand has fallen so far add nothing.
 _CUT_OFF_LOG = -42.0
+# There cosh u comes near the end of the doubles.
+_LAST = 700.0
 # In units of the distance between the cuts; times its logarithm, below every rounding.
 _NEAR_ZERO = 1e-60
 # Slope of the hyperbola's asymptotes against the imaginary axis: below 1, where a Gaussian
@@ -104,22 +106,37 @@ def _invert_any(function: Weights, x: FloatArray, kind: Kind) -> FloatArray:
         return _of_normal(x / np.sqrt(function.spread), kind) / (
             np.sqrt(function.spread) if kind == "pdf" else 1.0
         )
-    end = function.end
     result = np.full(x.shape, np.nan)
+    near = np.zeros(x.shape, np.bool_)
     if function.spread == 0.0:
         _fill_in_at_the_end(function, x, kind, result)
-    open_points = np.isnan(result)
+        smallest = float(np.min(np.abs(function.weights)))
+        # There exp(-s x) decays where s w is large in all terms.
+        near = np.abs(x - function.end) < 0.5 * function.weights.size * smallest
+    for chosen, law, start in (
+        (np.isnan(result) & ~near, function, 0.0),
+        (np.isnan(result) & near, function.from_end(), function.end),
+    ):
+        right = x[chosen] >= function.end
+        result[chosen] = _by_contours(law, x[chosen] - start, right, kind)
+    return result
+
+
+def _by_contours(function: Weights, x: FloatArray, right: BoolArray, kind: Kind) -> FloatArray:
+    """Values at x, (B,), from a hyperbola bent to the right, or the left, or from a line."""
+    result = np.full(x.shape, np.nan)
     mirrored = function.mirrored()
     for bend, turned in ((_BEND, False), (_BEND, True), (0.0, False)):
-        for right in (True, False):
-            chosen = np.flatnonzero(open_points & (((x >= end) != turned) == right))
-            side = {"pdf": 0, "cdf": -1 if right else 1, "sf": 1 if right else -1}[kind]
-            problem = _Problem(function if right else mirrored, side=side, bend=bend)
-            y = x[chosen] if right else -x[chosen]
+        for to_the_right in (True, False):
+            chosen = np.flatnonzero(np.isnan(result) & ((right != turned) == to_the_right))
+            if chosen.size == 0:
+                continue
+            side = {"pdf": 0, "cdf": -1, "sf": 1}[kind] * (1 if to_the_right else -1)
+            problem = _Problem(function if to_the_right else mirrored, side=side, bend=bend)
+            y = x[chosen] if to_the_right else -x[chosen]
             result[chosen] = _values(problem, y, lenient=True)
-            open_points[chosen] = np.isnan(result[chosen])
-    if open_points.any():
-        raise _not_converged(x[open_points][0])
+    if np.isnan(result).any():
+        raise _not_converged(x[np.isnan(result)][0])
     return result
 
 
@@ -280,10 +297,10 @@ class _Problem:
             still = np.isnan(end)
             most[still] = np.fmax(most[still], exponent[still])
             end[still & (size < _CUT_OFF_LOG + np.log(contour.width))] = u
-            if u > 700.0:  # cosh u reaches the end of the doubles
+            if u >= _LAST:
                 end[np.isnan(end)] = u
             growth = max(growth, 0.125 * u)
-            u += growth
+            u = min(u + growth, _LAST)
         return end, most
 
     def _exponent(self, s: ComplexArray, y: FloatArray) -> ComplexArray:

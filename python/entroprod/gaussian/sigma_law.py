@@ -69,6 +69,7 @@ class SigmaLaw(Distribution, Result):
     max_size: int
     _machine: LinearGaussian = field(repr=False)
 
+    obeys_detailed_theorem: ClassVar[bool] = True
     _picture: ClassVar[str] = "sigma_law"
     _kept_if_computed: ClassVar[tuple[str, ...]] = ("_gaps", "weights")
 
