@@ -88,9 +88,12 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "EntropyProduction, infinite": lambda: ep.entropy_production(ONE_WAY, 9, backward=CYCLE),
     "EntropyProduction, hidden": lambda: ep.entropy_production(HIDDEN, 5),
     "EntropyProduction, function": lambda: whole(ep.entropy_production(FUNCTION, 4)),
+    "EntropyProduction, given": lambda: ep.EntropyProduction.from_steps([0.25, 0.0, 0.5]),
     "EntropyProductionGradient": lambda: ep.entropy_production_gradient(ROTATION, 20),
     "EntropyProductionRateGradient": lambda: ep.entropy_production_rate_gradient(ROTATION),
     "SigmaLaw": lambda: ep.sigma_law(ROTATION, 8),
+    "PairSigmaLaw": lambda: ep.sigma_law(ROTATION, 6, backward=OTHER),
+    "QuadraticLaw": lambda: ep.QuadraticLaw([2.0, -0.5], [0.5, 1.0], 0.1),
     "DiscreteSigmaLaw": lambda: ep.sigma_law(HIDDEN, 5),
     "StochasticEntropyProduction": lambda: stochastic(keep_per_step=True),
     "StochasticEntropyProduction, values": lambda: ep.stochastic_entropy_production(
@@ -116,6 +119,8 @@ RESULTS: dict[str, Callable[[], Any]] = {
 DRAWN = {
     "EntropyProduction",
     "SigmaLaw",
+    "PairSigmaLaw",
+    "QuadraticLaw",
     "DiscreteSigmaLaw",
     "StochasticEntropyProduction",
     "MonteCarlo",
@@ -124,5 +129,5 @@ DRAWN = {
     "SeriesEntropyProduction",
     "GroupComparison",
 }
-# Those that are no table.
+# Those that are no tables.
 NO_TABLE = {"LawResult", "Comparison", "GroupSummary", "Average"}
