@@ -28,7 +28,8 @@ py::tuple decompose_pair(const py::object& forward, const py::object& backward,
         out.rank = rank.mutable_data();
     }
     const auto value = bindings::without_gil(py::none(), [&](const Poll& poll) {
-        return decompose(pair.forward(), pair.backward(), n_steps, {extended, shortcuts}, poll, out);
+        return decompose(pair.forward(), pair.backward(), n_steps, {extended, shortcuts}, poll,
+                         out);
     });
     return py::make_tuple(value.total, value.rounding_error, value.lowest, per_step, parts[0],
                           parts[1], parts[2], rank, value.loss_error);

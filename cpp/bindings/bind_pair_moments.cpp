@@ -33,13 +33,13 @@ void bind_pair_moments(py::module_& module) {
                              poll);
         }));
     });
-    module.def("pair_variance", [](const py::object& forward, const py::object& backward,
-                                   std::int64_t n_steps, std::string_view precision,
-                                   bool shortcuts) {
-        const PairOfSteps pair(forward, backward, n_steps);
-        return bindings::as_tuple(bindings::without_gil(py::none(), [&](const Poll& poll) {
-            return pair_variance(pair.forward(), pair.backward(), n_steps,
-                                 bindings::options(precision, shortcuts), poll);
-        }));
-    });
+    module.def(
+        "pair_variance", [](const py::object& forward, const py::object& backward,
+                            std::int64_t n_steps, std::string_view precision, bool shortcuts) {
+            const PairOfSteps pair(forward, backward, n_steps);
+            return bindings::as_tuple(bindings::without_gil(py::none(), [&](const Poll& poll) {
+                return pair_variance(pair.forward(), pair.backward(), n_steps,
+                                     bindings::options(precision, shortcuts), poll);
+            }));
+        });
 }

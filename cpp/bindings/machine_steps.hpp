@@ -14,8 +14,9 @@ namespace bindings {
 // (F, G, C, S, h_1): each matrix with a leading time axis, or without one where it is constant.
 using Parameters = std::array<Array, 5>;
 
-inline entroprod::StepMatrices step_matrices(const Array& array, std::int64_t n_steps, std::int64_t rows,
-                           std::int64_t cols, const char* name) {
+inline entroprod::StepMatrices step_matrices(const Array& array, std::int64_t n_steps,
+                                             std::int64_t rows, std::int64_t cols,
+                                             const char* name) {
     if (array.ndim() == 2) {
         require_shape(array, {rows, cols}, name);
         return {array.data(), 0};

@@ -156,7 +156,9 @@ private:
 template <class Real>
 struct Reading {
     Reading(const StepMatricesOfPair<Real>& step, const Matrix<Real>& gamma)
-        : x(step.emission), y(step.noise), driven(step.back_input * step.noise),
+        : x(step.emission),
+          y(step.noise),
+          driven(step.back_input * step.noise),
           next_gamma(step.back_input * step.emission) {
         const Matrix<Real> of_memory = gamma * step.transition;
         const Matrix<Real> of_noise = gamma * step.input;
@@ -168,10 +170,10 @@ struct Reading {
         next_gamma += step.back_filter * of_memory;
     }
 
-    Matrix<Real> x, y;              // X (m, n), Y (m, m)
-    Matrix<Real> driven;            // N = F^b Gamma G + G^b D  (b, m)
-    Matrix<Real> next_gamma;        // F^b Gamma A + G^b C      (b, n)
-    double parts;                   // the sizes of what X is the difference of
+    Matrix<Real> x, y;        // X (m, n), Y (m, m)
+    Matrix<Real> driven;      // N = F^b Gamma G + G^b D  (b, m)
+    Matrix<Real> next_gamma;  // F^b Gamma A + G^b C      (b, n)
+    double parts;             // the sizes of what X is the difference of
 };
 
 // Omega one step further back.

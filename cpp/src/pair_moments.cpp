@@ -31,8 +31,8 @@ struct Twice {
 // S(t) of machines that change. In terms of where the reader starts, the sum of the squares of its
 // innovations at the times 1 .. t is
 //   g_0^T Lambda g_0 - 2 l^T g_0 + c,
-// where l and c are a linear and a quadratic form of the observations. One more observation y, which
-// it reads first, takes g_0 to F g_0 + G y and adds |y - C g_0|^2 (F, G, C of the reader):
+// where l and c are a linear and a quadratic form of the observations. One more observation y,
+// which it reads first, takes g_0 to F g_0 + G y and adds |y - C g_0|^2 (F, G, C of the reader):
 //   c -> c + y^T (I + G^T Lambda G) y - 2 l^T G y,   l -> F^T l + (C^T - F^T Lambda G) y,
 //   Lambda -> C^T C + F^T Lambda F.
 // Their expectations need those of h h^T, h and l h^T, which go on by the forward machine.
@@ -72,16 +72,15 @@ public:
                                  2.0 * inner_size(step.back_input, expected) + m +
                                  std::abs(to_double(step.log_det_ratio));
         // What l h^T has lost, as the next y sees it.
-        const double in_cross =
-            norm(cross_) + (norm(emission_t) + norm(lost)) * norm(onward);
+        const double in_cross = norm(cross_) + (norm(emission_t) + norm(lost)) * norm(onward);
         const double reach = 2.0 * norm(step.back_input) * norm(step.emission);
-        error_ += magnitude * (4.0 + memory_.length()) +
-                  reach * in_cross * (1.0 + memory_.length());
+        error_ +=
+            magnitude * (4.0 + memory_.length()) + reach * in_cross * (1.0 + memory_.length());
 
         linear_ = step.back_filter_t * linear_ + pulled * (step.emission * mean_);
         cross_ = step.back_filter_t * cross_ * step.transition_t + pulled * onward;
-        information_ = emission_t * step.back_emission +
-                       step.back_filter_t * information_ * step.back_filter;
+        information_ =
+            emission_t * step.back_emission + step.back_filter_t * information_ * step.back_filter;
         moment_ = step.transition * moment_ * step.transition_t + step.input * step.input_t;
         mean_ = step.transition * mean_;
         return with_start();
@@ -92,8 +91,7 @@ public:
 private:
     Twice with_start() const {
         const Matrix<Real> informed = information_ * start_;
-        const double size =
-            inner_size(start_, informed) + 2.0 * inner_size(start_, linear_);
+        const double size = inner_size(start_, informed) + 2.0 * inner_size(start_, linear_);
         return {total_ + Extended(inner(start_, informed)) -
                     Extended(2.0) * Extended(inner(start_, linear_)),
                 error_ + size * (4.0 + memory_.length())};
@@ -138,19 +136,20 @@ public:
             step();
             memory_.pass(first_);
             if (without_means_ && (t + 1) % block_steps == 0) {
-                repeats_ = converged_(std::max({change_since(before_[0], gamma_),
-                                                change_since(before_[1], omega_),
-                                                change_since(before_[2], dual_)}));
+                repeats_ = converged_(
+                    std::max({change_since(before_[0], gamma_), change_since(before_[1], omega_),
+                              change_since(before_[2], dual_)}));
             }
         }
         total_ += added_;
         error_ += magnitude_ * (4.0 + memory_.length());
         lost_ += lost_in_step_;
-        const double of_difference = 8.0 * lost_ * (trace(covariance_) + inner_size(start_, start_));
+        const double of_difference =
+            8.0 * lost_ * (trace(covariance_) + inner_size(start_, start_));
         if (without_means_) return {total_, error_ + of_difference};
         const Matrix<Real> carried = dual_ * start_;
-        const double size = inner_size(start_, carried) + 2.0 * inner_size(start_, pulled_) +
-                            to_double(offsets_);
+        const double size =
+            inner_size(start_, carried) + 2.0 * inner_size(start_, pulled_) + to_double(offsets_);
         return {total_ + Extended(inner(start_, carried)) -
                     Extended(2.0) * Extended(inner(start_, pulled_)) + offsets_,
                 error_ + of_difference + size * (4.0 + memory_.length())};
@@ -166,8 +165,8 @@ private:
         const Matrix<Real> read = step_.back_emission * omega_;
         const Real squares = inner(step_.input, dragged) + inner(reading.y, reading.y) +
                              inner(read, step_.back_emission);
-        added_ = Extended(squares) + Extended(step_.log_det_ratio) -
-                 Extended(static_cast<double>(m_));
+        added_ =
+            Extended(squares) + Extended(step_.log_det_ratio) - Extended(static_cast<double>(m_));
         magnitude_ = to_double(squares) + m_ + std::abs(to_double(step_.log_det_ratio));
         lost_in_step_ = norm(reading.x) * reading.parts;
         const Matrix<Real> x_t = transposed(reading.x);
@@ -180,8 +179,8 @@ private:
         dual_ = step_.transition_t * dual_ * step_.transition + x_t * reading.x;
         omega_ = next_omega(step_, reading, omega_);
         gamma_ = reading.next_gamma;
-        covariance_ = step_.transition * covariance_ * step_.transition_t +
-                      step_.input * step_.input_t;
+        covariance_ =
+            step_.transition * covariance_ * step_.transition_t + step_.input * step_.input_t;
     }
 
     const StepMatricesOfPair<Real>& step_;
@@ -211,9 +210,8 @@ ProductionValue fill_curve(PairMatrices<Real>& pair, Curve curve, std::int64_t n
         values[t] = std::max(half(twice.value).high, 0.0);
         const double error = 0.5 * unit_roundoff<Real> * twice.error;
         // The value itself is rounded to a double.
-        rounding_errors[t] = std::isfinite(error)
-                                 ? error + unit_roundoff<double> * values[t]
-                                 : std::numeric_limits<double>::infinity();
+        rounding_errors[t] = std::isfinite(error) ? error + unit_roundoff<double> * values[t]
+                                                  : std::numeric_limits<double>::infinity();
         interruption_point(curve.repeats() ? 1.0 : work);
         watch.done(t + 1);
     }
@@ -230,8 +228,8 @@ ProductionValue run_curve(const MachineSteps& forward, const MachineSteps& backw
         return fill_curve<Real>(pair, ConstantCurve<Real>(pair, mean, back_mean), n_steps, poll,
                                 values, rounding_errors);
     }
-    return fill_curve<Real>(pair, ChangingCurve<Real>(pair, mean, back_mean), n_steps, poll,
-                            values, rounding_errors);
+    return fill_curve<Real>(pair, ChangingCurve<Real>(pair, mean, back_mean), n_steps, poll, values,
+                            rounding_errors);
 }
 
 // sum_j left^j first right^j, whatever the shape of first.
@@ -265,14 +263,13 @@ ProductionValue run_rate(const MachineSteps& forward, const MachineSteps& backwa
     PairMatrices<Real> pair(forward, backward);
     const StepMatricesOfPair<Real>& step = pair.at(0);
     double n_terms = 1.0;
-    const Matrix<Real> gamma = geometric_sum(step.back_filter, step.back_input * step.emission,
-                                             step.transition, n_terms);
+    const Matrix<Real> gamma =
+        geometric_sum(step.back_filter, step.back_input * step.emission, step.transition, n_terms);
     const Matrix<Real> covariance =
         geometric_sum(step.transition, step.input * step.input_t, step.transition_t, n_terms);
     const Reading<Real> reading(step, gamma);
-    const Matrix<Real> omega =
-        geometric_sum(step.back_filter, reading.driven * transposed(reading.driven),
-                      step.back_filter_t, n_terms);
+    const Matrix<Real> omega = geometric_sum(
+        step.back_filter, reading.driven * transposed(reading.driven), step.back_filter_t, n_terms);
 
     const double m = pair.sizes().m;
     const Real squares = inner(reading.x * covariance, reading.x) + inner(reading.y, reading.y) +
@@ -362,8 +359,8 @@ struct VarianceTerms {
 // a sum over pairs of times s < t. Cov(e^B_s, e^B_t) = rho_{s,t} B_t with
 //   rho_{s,s+1} = [X_s Pi_s A^T + Y_s G^T, C^b],  rho_{s,t+1} = rho_{s,t} T_t,
 //   B_t = [X_t^T; F^b Omega C^bT - N Y^T],  T_t = [[A^T, 0], [-N G^T, F^b]],
-// so Z_t = B_t B_t^T + T_t Z_{t+1} T_t^T and z_t = B_t beta_t + T_t z_{t+1}, backward in time, add up
-// all t beyond s.
+// so Z_t = B_t B_t^T + T_t Z_{t+1} T_t^T and z_t = B_t beta_t + T_t z_{t+1}, backward in time, add
+// up all t beyond s.
 template <class Real>
 class VarianceRecursion {
 public:
@@ -388,8 +385,8 @@ public:
         const Matrix<Real> filtered = reading.x * covariance;
         const Matrix<Real> read = omega_ * transposed(step.back_emission);
         const Matrix<Real> noise_t = transposed(reading.y);
-        Matrix<Real> now = filtered * transposed(reading.x) + reading.y * noise_t +
-                           step.back_emission * read;
+        Matrix<Real> now =
+            filtered * transposed(reading.x) + reading.y * noise_t + step.back_emission * read;
         const Matrix<Real> later = filtered * step.transition_t + reading.y * step.input_t;
         const Matrix<Real> rho = beside(later, step.back_emission);
         const Matrix<Real> beta = reading.x * mean - step.back_emission * offset_;
@@ -402,16 +399,16 @@ public:
         terms.magnitude = 2.0 * inner_size(beta, now * beta) + 4.0 * norm(beta) * norm(summed);
         const double size = trace(now) + m_;
         for (int i = 0; i < m_; ++i) now(i, i) -= Real(1.0);
-        terms.twice = Extended(inner(now, now)) + Extended(2.0) * Extended(inner(rho, squared)) +
-                      of_means;
+        terms.twice =
+            Extended(inner(now, now)) + Extended(2.0) * Extended(inner(rho, squared)) + of_means;
         estimate(reading, step, filtered, covariance, now, rho, squared, size, terms);
         // A mean is a difference too.
-        const double lost_mean = reading.parts * norm(mean) +
-                                 norm(step.back_emission) * norm(offset_);
+        const double lost_mean =
+            reading.parts * norm(mean) + norm(step.back_emission) * norm(offset_);
         terms.lost += 4.0 * lost_mean * (norm(now) * norm(beta) + norm(beta) + norm(summed));
 
-        const Matrix<Real> basis = above(
-            transposed(reading.x), step.back_filter * read - reading.driven * noise_t);
+        const Matrix<Real> basis =
+            above(transposed(reading.x), step.back_filter * read - reading.driven * noise_t);
         Matrix<Real> carry(n_ + b_, n_ + b_);
         const Matrix<Real> noise = reading.driven * step.input_t;
         for (int i = 0; i < n_; ++i) {
@@ -432,9 +429,9 @@ public:
     // Whether further steps repeat the last one, as long as there are no means; to be asked after
     // each block of steps.
     bool converged() {
-        return converged_(std::max({change_since(before_[0], gamma_),
-                                    change_since(before_[1], omega_),
-                                    change_since(before_[2], squares_)}));
+        return converged_(
+            std::max({change_since(before_[0], gamma_), change_since(before_[1], omega_),
+                      change_since(before_[2], squares_)}));
     }
 
     double memory_length() const { return memory_.length(); }

@@ -134,6 +134,19 @@ def test_nearly_equal_machines_go_to_extended_precision() -> None:
         assert np.all(np.abs(double.values - exact) <= double.rounding_errors)
 
 
+def test_structured_machines_are_machines() -> None:
+    given = np.array([[0.2, 0.1], [0.1 + 0.1j, 0.3j]])
+    structured = ep.DiagonalSSM([0.8, 0.5 + 0.3j], given, -given.conj().T, np.eye(2))
+    plain = LinearGaussian(*structured._matrices())
+    for forward, backward in ((structured, ROTATION), (ROTATION, structured)):
+        dense_pair = [plain if m is structured else m for m in (forward, backward)]
+        got, exact = pair_curve(forward, backward, 30), pair_curve(*dense_pair, 30)
+        assert got.values == pytest.approx(exact.values, rel=1e-11)
+        assert pair_rate(forward, backward).value == pytest.approx(
+            pair_rate(*dense_pair).value, rel=1e-11
+        )
+
+
 # ------------------------------------------------------------------ rate
 
 
