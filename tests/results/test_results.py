@@ -56,8 +56,8 @@ def pickled(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))
 
 
-# Kinds of machines that are saved with what they produce.
 _LAWS = ("SigmaLaw", "PairSigmaLaw")
+# Kinds of machines that are saved with what they produce.
 _SAVED = ("pair", "changing", "diagonal", "chain", "hidden")
 # Tested below, since they take torch.
 _OF_NETWORKS = {"ReverseModelTraining", "LanguageModelTraining", "SelfTest", "EncodedTexts"}
