@@ -85,10 +85,8 @@ def test_none_is_forgotten() -> None:
 
 
 def _subclasses(cls: type) -> list[type]:
-    found: list[type] = []
-    for each in cls.__subclasses__():
-        found += [each, *_subclasses(each)]
-    return found
+    children: list[type] = cls.__subclasses__()
+    return [found for child in children for found in (child, *_subclasses(child))]
 
 
 @everything
