@@ -56,8 +56,8 @@ def pickled(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))
 
 
-# Kinds of machines that are saved with what they produce.
 _LAWS = ("SigmaLaw", "PairSigmaLaw")
+# Kinds of machines that are saved with what they produce.
 _SAVED = ("pair", "changing", "diagonal", "chain", "hidden")
 # Tested below, since they take torch.
 _OF_NETWORKS = {"ReverseModelTraining", "LanguageModelTraining", "SelfTest", "EncodedTexts"}
@@ -85,10 +85,8 @@ def test_none_is_forgotten() -> None:
 
 
 def _subclasses(cls: type) -> list[type]:
-    found: list[type] = []
-    for each in cls.__subclasses__():
-        found += [each, *_subclasses(each)]
-    return found
+    children: list[type] = cls.__subclasses__()
+    return [found for child in children for found in (child, *_subclasses(child))]
 
 
 @everything
