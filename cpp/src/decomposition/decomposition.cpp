@@ -1,0 +1,486 @@
+#include "entroprod/decomposition.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+#include "decomposition/pair_parameters.hpp"
+#include "decomposition/pair_stretches.hpp"
+#include "production/recursion.hpp"
+#include "simd/lanes/triangular.hpp"
+
+namespace entroprod {
+namespace {
+
+// Covariance and mean of the forward memory at the times 1 .. T, kept at the start of each block of
+// steps until they have converged, and made again block by block. With stretches blocks are reached
+// by leaps, and there are no means.
+template <class Real>
+class ForwardMoments {
+public:
+    ForwardMoments(PairParameters<Real>& parameters, const double* initial_mean,
+                   std::int64_t n_steps, std::int64_t block, bool shortcuts,
+                   PairStretches* stretches)
+        : parameters_(parameters),
+          stretches_(stretches),
+          n_steps_(n_steps),
+          block_(block),
+          n_(static_cast<std::size_t>(parameters.sizes().n)),
+          size_(n_ * n_ + n_),
+          settled_(n_steps),
+          buffer_(size_, Real(0.0)),
+          scratch_(decomposition_kernels<Real>().scratch_size(
+              parameters.sizes().n, parameters.sizes().b, parameters.sizes().m)),
+          advance_(decomposition_kernels<Real>().forward(parameters.sizes())) {
+        std::copy_n(initial_mean, n_, buffer_.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
+        const bool may_converge = shortcuts && parameters.constant();
+        ConvergenceTest converged(unit_roundoff<Real>, parameters.sizes().n);
+        ConvergenceTest leaps_converged(unit_roundoff<Real>, parameters.sizes().n,
+                                        static_cast<int>(block));
+        bool may_leap = stretches != nullptr;
+        for (std::int64_t first = 0; first < n_steps; first += block) {
+            kept_.insert(kept_.end(), buffer_.data(), buffer_.data() + size_);
+            // The first steps go one by one where they may be the last that differ.
+            if (may_leap && (first > 0 || !may_converge)) {
+                may_leap = leap_over_block();
+                if (may_leap && may_converge && first + block < n_steps &&
+                    leaps_converged(change_between(&kept_.back() + 1 - size_, buffer_.data()))) {
+                    settle(first + block, buffer_.data());
+                    return;
+                }
+                if (may_leap) continue;
+            }
+            for (std::int64_t at = 0; at < block; at += block_steps) {
+                fill(first, at, at + block_steps);
+                const Real* last = buffer_.data() + (at + block_steps) * size_;
+                if (may_converge && first + at + block_steps < n_steps &&
+                    converged(change_between(buffer_.data() + at * size_, last))) {
+                    settle(first + at + block_steps, last);
+                    return;
+                }
+            }
+            std::copy_n(buffer_.data() + block * size_, size_, buffer_.begin());
+        }
+    }
+
+    // From this time on, 0 .. T, the moments are those of the limit.
+    std::int64_t settled() const { return settled_; }
+
+    // The moments of time t, (n, n) and then (n,); valid until the next call. Going back one step
+    // at a time is cheap.
+    const Real* at(std::int64_t t) {
+        if (t >= settled_) return limit_.data();
+        const std::int64_t index = t / block_;
+        if (index != selected_) {
+            std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(index * size_), size_,
+                        buffer_.begin());
+            fill(index * block_, 0, std::min(block_, settled_ - index * block_) - 1);
+            selected_ = index;
+        }
+        return buffer_.data() + (t - index * block_) * size_;
+    }
+
+    // The covariance of time t, reached by leaps.
+    std::vector<Real> leaped(std::int64_t t) {
+        if (t >= settled_) return limit_;
+        const std::int64_t index = t / block_;
+        const auto from = kept_.begin() + static_cast<std::ptrdiff_t>(index * size_);
+        std::vector<Real> result(from, from + static_cast<std::ptrdiff_t>(size_));
+        for (int digit = 0; digit < stretches_->block_index(); ++digit) {
+            if ((t >> digit) & 1) leap(digit, result.data());
+        }
+        return result;
+    }
+
+private:
+    void settle(std::int64_t t, const Real* moments) {
+        settled_ = t;
+        limit_.assign(moments, moments + size_);
+    }
+
+    // From the first moments of a block to those of the next; false, with nothing done, where the
+    // leap goes beyond the range of double, which single steps need not.
+    bool leap_over_block() {
+        const std::vector<Real> before(buffer_);
+        leap(stretches_->block_index(), buffer_.data());
+        const bool finite = std::all_of(buffer_.begin(), buffer_.end(), [](const Real& moment) {
+            return std::isfinite(to_double(moment));
+        });
+        if (!finite) buffer_ = before;
+        return finite;
+    }
+
+    void leap(int index, Real* moments) {
+        if constexpr (std::is_same_v<Real, double>) stretches_->leaps().leap(index, moments);
+    }
+
+    // The moments number from + 1 .. to of the block that begins at time `first`.
+    void fill(std::int64_t first, std::int64_t from, std::int64_t to) {
+        const auto needed = static_cast<std::size_t>(to + 1) * size_;
+        if (buffer_.size() < needed) buffer_.resize(needed, Real(0.0));
+        for (std::int64_t k = from; k < to && first + k < n_steps_; ++k) {
+            const Real* now = buffer_.data() + k * size_;
+            Real* next = buffer_.data() + (k + 1) * size_;
+            advance_(parameters_.sizes(), parameters_.at(first + k), now, now + n_ * n_, next,
+                     next + n_ * n_, scratch_.data());
+            interruption_point(work_per_step<Real>(parameters_.sizes().n, 0));
+        }
+    }
+
+    // Of the covariance or the mean, each in its own units.
+    double change_between(const Real* before, const Real* now) const {
+        double result = 0.0;
+        for (const auto& [from, count] :
+             {std::pair{std::size_t{0}, n_ * n_}, std::pair{n_ * n_, n_}}) {
+            const double scale = largest(now + from, count);
+            if (scale > 0.0) {
+                result =
+                    std::max(result, largest_difference(now + from, before + from, count) / scale);
+            }
+        }
+        return result;
+    }
+
+    PairParameters<Real>& parameters_;
+    PairStretches* stretches_;
+    std::int64_t n_steps_, block_;
+    std::size_t n_, size_;
+    std::int64_t settled_;
+    std::vector<Real> buffer_, scratch_, kept_, limit_;
+    typename DecompositionKernels<Real>::Forward advance_;
+    std::int64_t selected_ = -1;
+};
+
+// Gamma, Omega, Lambda and the offset of the backward reader.
+template <class Real>
+class BackwardReader {
+public:
+    BackwardReader(PairParameters<Real>& parameters, const double* initial_mean, bool decomposed)
+        : sizes_(parameters.sizes()),
+          parts_{static_cast<std::size_t>(sizes_.b) * sizes_.n,
+                 static_cast<std::size_t>(sizes_.b) * sizes_.b,
+                 static_cast<std::size_t>(sizes_.n) * sizes_.n, static_cast<std::size_t>(sizes_.b)},
+          decomposed_(decomposed),
+          scratch_(decomposition_kernels<Real>().scratch_size(sizes_.n, sizes_.b, sizes_.m)),
+          order_(static_cast<std::size_t>(sizes_.b)),
+          advance_(decomposition_kernels<Real>().advance(sizes_)),
+          converged_(unit_roundoff<Real>, std::max(sizes_.n, sizes_.b)),
+          stretches_converged_(unit_roundoff<Real>, std::max(sizes_.n, sizes_.b), 8 * block_steps) {
+        std::size_t size = 0;
+        for (const std::size_t part : parts_) size += part;
+        now_.assign(size, Real(0.0));
+        std::copy_n(initial_mean, sizes_.b, now_.end() - sizes_.b);
+        before_ = now_;
+    }
+
+    PairTerms<Real> advance(const PairStep<Real>& step, const Real* covariance, const Real* mean) {
+        PairTerms<Real> terms{};
+        advance_(sizes_, step, state(), covariance, mean, scratch_.data(), order_.data(), terms);
+        return terms;
+    }
+
+    PairState<Real> state() {
+        Real* gamma = now_.data();
+        Real* omega = gamma + parts_[0];
+        Real* lambda = omega + parts_[1];
+        return {gamma, omega, decomposed_ ? lambda : nullptr, lambda + parts_[2]};
+    }
+
+    // Whether further steps repeat the last one; to be asked once after each block of steps, or
+    // stretch.
+    bool converged(bool of_stretch) {
+        double change = 0.0;
+        std::size_t from = 0;
+        for (const std::size_t part : parts_) {
+            const double scale = largest(now_.data() + from, part);
+            if (scale > 0.0) {
+                change = std::max(
+                    change,
+                    largest_difference(now_.data() + from, before_.data() + from, part) / scale);
+            }
+            from += part;
+        }
+        before_ = now_;
+        return (of_stretch ? stretches_converged_ : converged_)(change);
+    }
+
+private:
+    PairSizes sizes_;
+    std::size_t parts_[4];
+    bool decomposed_;
+    std::vector<Real> now_, before_, scratch_;
+    std::vector<int> order_;
+    typename DecompositionKernels<Real>::Advance advance_;
+    ConvergenceTest converged_, stretches_converged_;
+};
+
+// Over how many steps rounding errors of Gamma, Omega and Pi pile up. An error of Gamma goes on as
+// F^b error A, one of Omega as F^b error F^bT, one of Pi as A error A^T; what the matrices do to a
+// vector that they have been applied to again and again tells how much of it is left.
+template <class Real>
+class ErrorMemory {
+public:
+    explicit ErrorMemory(const PairSizes& sizes)
+        : sizes_(sizes),
+          back_(static_cast<std::size_t>(sizes.b), 1.0),
+          ahead_(static_cast<std::size_t>(sizes.n), 1.0) {}
+
+    void pass(const PairStep<Real>& step) {
+        const double back = growth(sizes_.b, step.back_filter, back_);
+        const double ahead = growth(sizes_.n, step.transition_t, ahead_);
+        of_gamma_ = 1.0 + back * ahead * of_gamma_;
+        of_omega_ = 1.0 + back * back * of_omega_;
+        of_covariance_ = 1.0 + ahead * ahead * of_covariance_;
+    }
+
+    // So many steps at once, whose growth is taken to be the same in each.
+    void pass(const PairMaps<double>& maps, int n_steps) {
+        const double back = growth(sizes_.b, maps.back_filter, back_);
+        const double ahead = growth(sizes_.n, maps.transition_t, ahead_);
+        of_gamma_ = sum_of_powers(back * ahead, n_steps) + back * ahead * of_gamma_;
+        of_omega_ = sum_of_powers(back * back, n_steps) + back * back * of_omega_;
+        of_covariance_ = sum_of_powers(ahead * ahead, n_steps) + ahead * ahead * of_covariance_;
+    }
+
+    double length() const { return std::max({of_gamma_, of_omega_, of_covariance_}); }
+
+private:
+    // sum_j r^j for j < n_steps, r^n_steps being `power`.
+    static double sum_of_powers(double power, int n_steps) {
+        // Nearer to 1 the difference loses digits, and the sum is n_steps to as many.
+        constexpr double near_one = 1e-9;
+        const double ratio = std::pow(power, 1.0 / n_steps);
+        if (std::abs(1.0 - ratio) <= near_one) return n_steps;
+        return (1.0 - power) / (1.0 - ratio);
+    }
+
+    // vector -> matrix vector, normed; its growth.
+    template <class Number>
+    static double growth(int size, const Number* matrix, std::vector<double>& vector) {
+        std::vector<double> image(vector.size(), 0.0);
+        double before = 0.0, after = 0.0;
+        for (int i = 0; i < size; ++i) {
+            for (int j = 0; j < size; ++j) image[i] += to_double(matrix[i * size + j]) * vector[j];
+            before += vector[i] * vector[i];
+            after += image[i] * image[i];
+        }
+        // What has been wiped out entirely starts anew.
+        if (!(after > 0.0) || !std::isfinite(after)) {
+            std::fill(vector.begin(), vector.end(), 1.0);
+            return after > 0.0 ? after : 0.0;
+        }
+        const double norm = std::sqrt(after);
+        for (int i = 0; i < size; ++i) vector[i] = image[i] / norm;
+        return norm / std::sqrt(before);
+    }
+
+    PairSizes sizes_;
+    std::vector<double> back_, ahead_;
+    double of_gamma_ = 0.0, of_omega_ = 0.0, of_covariance_ = 0.0;
+};
+
+// Writes a step's terms where the caller wants them, and adds up what all steps share.
+class Record {
+public:
+    Record(const DecompositionArrays& out, double roundoff) : out_(out), roundoff_(roundoff) {}
+
+    template <class Real>
+    void add(std::int64_t first, std::int64_t count, const PairTerms<Real>& terms,
+             double memory_length, int expected_rank) {
+        const Extended nats = Extended(0.5) * Extended(terms.production);
+        if (out_.per_step != nullptr) std::fill_n(out_.per_step + first, count, to_double(nats));
+        total_ += nats * Extended(static_cast<double>(count));
+        error_ += static_cast<double>(count) *
+                  (terms.magnitude * (4.0 + memory_length) + 8.0 * terms.sensitivity);
+        if (out_.retrospective == nullptr) return;
+        const double d = 0.5 * to_double(terms.retrospective);
+        const double l = 0.5 * to_double(terms.compression_loss);
+        const double m = 0.5 * to_double(terms.retrospective - terms.compression_loss);
+        negative_ = std::min({negative_, d, l, m});
+        // An error of the memory's variance in a direction, relative to it, counts squared.
+        loss_error_ =
+            std::max(loss_error_,
+                     terms.rank < expected_rank ? 1.0 : 1.0 / (terms.clearance * terms.clearance));
+        std::fill_n(out_.retrospective + first, count, std::max(d, 0.0));
+        std::fill_n(out_.compression_loss + first, count, std::max(l, 0.0));
+        std::fill_n(out_.model_mismatch + first, count, std::max(m, 0.0));
+        std::fill_n(out_.rank + first, count, static_cast<std::int32_t>(terms.rank));
+    }
+
+    // A stretch that has written its own values, with memories of full rank.
+    void add(std::int64_t first, std::int64_t count, const StretchSums& sums, double memory_length,
+             int rank, double rank_threshold) {
+        total_ += Extended(0.5 * sums.production);
+        error_ += sums.magnitude * (4.0 + memory_length) + 8.0 * sums.sensitivity;
+        negative_ = std::min(negative_, sums.lowest);
+        const double clearance = clear_variance / rank_threshold;
+        loss_error_ = std::max(loss_error_, 1.0 / (clearance * clearance));
+        std::fill_n(out_.rank + first, count, static_cast<std::int32_t>(rank));
+    }
+
+    StretchArrays arrays(std::int64_t first) const {
+        return {out_.per_step == nullptr ? nullptr : out_.per_step + first,
+                out_.retrospective + first, out_.compression_loss + first,
+                out_.model_mismatch + first};
+    }
+
+    DecompositionValue value() const {
+        return {std::max(to_double(total_), 0.0), roundoff_ * error_, negative_, loss_error_};
+    }
+
+private:
+    DecompositionArrays out_;
+    double roundoff_;
+    Extended total_;
+    double error_ = 0.0;
+    double negative_ = 0.0;
+    double loss_error_ = 0.0;
+};
+
+template <class Real>
+bool is_finite(const PairTerms<Real>& terms) {
+    return std::isfinite(terms.magnitude) && std::isfinite(to_double(terms.retrospective)) &&
+           std::isfinite(to_double(terms.compression_loss));
+}
+
+// The run of both machines over all steps, the last first.
+template <class Real>
+class PairRun {
+public:
+    PairRun(const MachineSteps& forward, const MachineSteps& backward, std::int64_t n_steps,
+            bool shortcuts, const DecompositionArrays& out)
+        : sizes_{forward.n_states, backward.n_states, forward.n_outputs},
+          parameters_(forward, backward),
+          n_steps_(n_steps),
+          may_converge_(shortcuts && parameters_.constant()),
+          work_(4.0 * work_per_step<Real>(std::max(sizes_.n, sizes_.b), sizes_.m)),
+          reader_(parameters_, backward.initial_mean, out.retrospective != nullptr),
+          memory_(sizes_),
+          record_(out, unit_roundoff<Real>) {
+        const std::int64_t root = std::llround(std::sqrt(static_cast<double>(n_steps)));
+        // Whole blocks of steps, so that convergence is judged over equal spans.
+        std::int64_t block = (root + block_steps - 1) / block_steps * block_steps;
+        if constexpr (std::is_same_v<Real, double>) {
+            const bool without_means = all_zero(forward.initial_mean, sizes_.n) &&
+                                       all_zero(backward.initial_mean, sizes_.b);
+            stretches_.emplace(parameters_, without_means, out.retrospective != nullptr, n_steps,
+                               may_converge_);
+            if (!stretches_->exist()) stretches_.reset();
+        }
+        if (stretches_) block = std::int64_t{1} << stretches_->block_index();
+        moments_.emplace(parameters_, forward.initial_mean, n_steps, block, shortcuts,
+                         stretches_ ? &*stretches_ : nullptr);
+    }
+
+    DecompositionValue run(PollWatch& watch) {
+        std::int64_t left = n_steps_;
+        while (left > 0) {
+            if (repeats_ && left > moments_->settled()) {
+                const std::int64_t settled = moments_->settled();
+                record_.add(settled, left - settled, terms_, memory_.length(), full_rank());
+                left = settled;
+                continue;
+            }
+            const std::int64_t n_steps = advance_stretch(left);
+            if (n_steps == 0) advance(left - 1);
+            left -= n_steps > 0 ? n_steps : 1;
+            watch.done(done_);
+        }
+        const DecompositionValue result = record_.value();
+        if (!std::isfinite(result.total)) throw Overflow(n_steps_);
+        return result;
+    }
+
+private:
+    static bool all_zero(const double* values, int size) {
+        return std::all_of(values, values + size, [](double value) { return value == 0.0; });
+    }
+
+    // Observations fill the memory, if nothing in it is redundant.
+    int full_rank() const {
+        return static_cast<int>(std::min<std::int64_t>(sizes_.b, done_ * sizes_.m));
+    }
+
+    void advance(std::int64_t t) {
+        const Real* now = moments_->at(t);
+        const auto covariance_size = static_cast<std::ptrdiff_t>(sizes_.n) * sizes_.n;
+        terms_ = reader_.advance(parameters_.at(t), now, now + covariance_size);
+        interruption_point(work_);
+        if (!is_finite(terms_)) throw Overflow(done_ + 1);
+        memory_.pass(parameters_.at(t));
+        record_.add(t, 1, terms_, memory_.length(), full_rank());
+        ++done_;
+        if (done_ % block_steps == 0 && may_converge_ && !converged_) {
+            converged_ = reader_.converged(false);
+        }
+        repeats_ = converged_;
+    }
+
+    // The last steps of those that are left, side by side; returns how many, 0 where they have to
+    // go one by one.
+    std::int64_t advance_stretch(std::int64_t left) {
+        if constexpr (std::is_same_v<Real, double>) {
+            if (!stretches_ || (converged_ && left > moments_->settled())) return 0;
+            if (!stretches_->next(done_, left)) return 0;
+            const std::int64_t n_steps = stretches_->n_steps();
+            const std::int64_t first = left - n_steps;
+            StretchSums sums{};
+            interruption_point(static_cast<double>(n_steps) * work_);
+            if (!stretches_->advance(parameters_.at(first), reader_.state(),
+                                     moments_->leaped(first).data(), record_.arrays(first), done_,
+                                     sums)) {
+                return 0;
+            }
+            const PairMaps<double> maps = stretches_->leaps().maps(stretches_->index());
+            for (int i = 0; i < stretches_->n_segments(); ++i) {
+                memory_.pass(maps, 1 << stretches_->index());
+            }
+            record_.add(first, n_steps, sums, memory_.length(), sizes_.b,
+                        rank_threshold<double>(sizes_.b));
+            done_ += n_steps;
+            if (may_converge_ && !converged_) converged_ = reader_.converged(true);
+            repeats_ = false;
+            return n_steps;
+        } else {
+            static_cast<void>(left);
+            return 0;
+        }
+    }
+
+    PairSizes sizes_;
+    PairParameters<Real> parameters_;
+    std::int64_t n_steps_;
+    bool may_converge_;
+    double work_;
+    std::optional<PairStretches> stretches_;
+    std::optional<ForwardMoments<Real>> moments_;
+    BackwardReader<Real> reader_;
+    ErrorMemory<Real> memory_;
+    Record record_;
+    std::int64_t done_ = 0;
+    PairTerms<Real> terms_{};  // of the last step that went alone
+    bool converged_ = false;
+    bool repeats_ = false;  // further steps repeat those terms, where Pi has settled
+};
+
+template <class Real>
+DecompositionValue run(const MachineSteps& forward, const MachineSteps& backward,
+                       std::int64_t n_steps, bool shortcuts, const Poll& poll,
+                       const DecompositionArrays& out) {
+    PollWatch watch(poll);
+    return PairRun<Real>(forward, backward, n_steps, shortcuts, out).run(watch);
+}
+
+}  // namespace
+
+DecompositionValue decompose(const MachineSteps& forward, const MachineSteps& backward,
+                             std::int64_t n_steps, const DecompositionOptions& options,
+                             const Poll& poll, const DecompositionArrays& out) {
+    const auto run_with = options.extended ? run<Extended> : run<double>;
+    return run_with(forward, backward, n_steps, options.shortcuts, poll, out);
+}
+
+}  // namespace entroprod
