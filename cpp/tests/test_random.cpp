@@ -1,4 +1,4 @@
-#include "entroprod/random.hpp"
+#include "formulas/random.hpp"
 
 #include <cstdint>
 #include <numbers>

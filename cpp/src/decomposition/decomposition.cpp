@@ -9,8 +9,8 @@
 
 #include "decomposition/pair_parameters.hpp"
 #include "decomposition/pair_stretches.hpp"
+#include "formulas/triangular.hpp"
 #include "production/recursion.hpp"
-#include "simd/lanes/triangular.hpp"
 
 namespace entroprod {
 namespace {

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
 #include "entroprod/steps.hpp"
 #include "numbers/cholesky.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/decomposition/decomposition_kernels.hpp"
 #include "simd/production/production_kernels.hpp"
 

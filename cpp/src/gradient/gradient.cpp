@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
 #include "gradient/checkpoints.hpp"
 #include "gradient/gradient_leap.hpp"
+#include "numbers/large_products.hpp"
 #include "production/geometric_sum.hpp"
 #include "production/recursion.hpp"
 #include "production/totals.hpp"

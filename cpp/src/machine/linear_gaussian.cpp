@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
-#include "entroprod/matrix.hpp"
+#include "formulas/whitened_machine.hpp"
 #include "numbers/cholesky.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/production/production_kernels.hpp"
 
 namespace entroprod {
@@ -40,6 +42,18 @@ struct Whitening {
         multiply_extended(n, m, m, converted<Extended>(input_matrix).data(), cholesky.data(),
                           input.data());
     }
+};
+
+template <class Real>
+struct LinearGaussian::Storage {
+    std::once_flag once;
+    bool is_made = false;  // by the constructor
+    std::vector<Real> data;
+};
+struct LinearGaussian::Storages {
+    Storage<double> whitened, lean;
+    Storage<Extended> whitened_extended, lean_extended;
+    Storage<double> state_matrix;  // with bands only
 };
 
 namespace {

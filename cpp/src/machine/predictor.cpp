@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "entroprod/interruption.hpp"
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 
 namespace entroprod {
 namespace {

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "entroprod/extended.hpp"
 #include "entroprod/interruption.hpp"
+#include "formulas/extended.hpp"
 
 namespace entroprod {
 

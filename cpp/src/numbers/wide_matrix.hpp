@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 
 namespace entroprod {
 

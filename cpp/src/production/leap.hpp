@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/production/production_kernels.hpp"
 
 namespace entroprod {

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "production/recursion.hpp"
 
 namespace entroprod {

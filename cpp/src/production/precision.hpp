@@ -1,8 +1,8 @@
 // Double, or double-double where double has lost too many digits.
 #pragma once
 
-#include "entroprod/extended.hpp"
 #include "entroprod/production.hpp"
+#include "formulas/extended.hpp"
 
 namespace entroprod {
 

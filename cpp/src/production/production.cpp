@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "production/forward.hpp"
 #include "production/geometric_sum.hpp"
 #include "production/precision.hpp"

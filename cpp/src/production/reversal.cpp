@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/production/production_kernels.hpp"
 
 namespace entroprod {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "production/recursion.hpp"
 
 namespace entroprod {

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "production/forward.hpp"
 #include "production/geometric_sum.hpp"
 #include "production/precision.hpp"

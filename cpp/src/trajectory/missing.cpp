@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "entroprod/interruption.hpp"
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/trajectory/trajectory_kernels.hpp"
 #include "trajectory/path_tasks.hpp"
 

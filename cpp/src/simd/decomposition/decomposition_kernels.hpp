@@ -3,57 +3,10 @@
 
 #include <cstddef>
 
-#include "entroprod/extended.hpp"
+#include "formulas/extended.hpp"
+#include "formulas/pair_step.hpp"
 
 namespace entroprod {
-
-// One step of a pair of machines, the one that generates and the one that reads backwards, in units
-// in which the backward machine's innovations are N(0, I):
-//   y = C h + D e, h -> A h + G e with e ~ N(0, I), and h -> F h + .. given y;  g -> F^b g + G^b y.
-template <class Real>
-struct PairStep {
-    const Real* transition;         // A        (n, n)
-    const Real* transition_t;       // A^T      (n, n)
-    const Real* input;              // G        (n, m)
-    const Real* emission;           // C        (m, n)
-    const Real* noise;              // D        (m, m), lower triangular
-    const Real* filter;             // F        (n, n)
-    const Real* filter_t;           // F^T      (n, n)
-    const Real* whitened_emission;  // D^-1 C   (m, n)
-    const Real* back_filter;        // F^b      (b, b)
-    const Real* back_filter_t;      // (F^b)^T  (b, b)
-    const Real* back_input;         // G^b      (b, m)
-    const Real* back_emission;      // C^b      (m, b)
-    Real log_det_ratio;             // ln det S^b - ln det S
-};
-
-// What the backward reader knows: g = Gamma h + offset + a rest of covariance Omega, and the
-// information Lambda that the observations it has read hold about h.
-template <class Real>
-struct PairState {
-    Real* gamma;   // (b, n)
-    Real* omega;   // (b, b)
-    Real* lambda;  // (n, n); nullptr: no decomposition
-    Real* offset;  // (b,)
-};
-
-template <class Real>
-struct PairTerms {
-    Real production;        // twice the nats of per_step
-    Real retrospective;     // twice D_t
-    Real compression_loss;  // twice L_t
-    double magnitude;       // sum of the sizes of what is added up for production
-    double sensitivity;     // how much the rounding of X changes it, in units of roundoff
-    int rank;
-    // Part of its variance that the last direction of the memory that counts has left, over what
-    // doesn't count.
-    double clearance;
-};
-
-// n and b are the state sizes of the two machines, m the size of an observation.
-struct PairSizes {
-    int n, b, m;
-};
 
 // What L steps of a constant pair do: h -> A^L h + p, and a reader that knows nothing behind them
 // has g = gamma h + r after them, h being the memory before them; p and r are noise.

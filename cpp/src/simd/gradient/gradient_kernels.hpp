@@ -5,50 +5,11 @@
 #include <cstdint>
 #include <functional>
 
-#include "entroprod/linear_gaussian.hpp"
-#include "simd/production/production_kernels.hpp"
+#include "formulas/adjoint_step.hpp"
+#include "formulas/whitened_machine.hpp"
 
 namespace entroprod {
 
-// What the adjoint recursions need of a machine: transposes, too.
-template <class Real>
-struct AdjointMachine {
-    WhitenedMachine<Real> forward;
-    const Real* emission_over_filter_t;  // [C; F]^T  (n, m + n)
-    const Real* transition_and_input_t;  // [A, G]^T  (n + m, n)
-};
-
-// Sums over steps, in one block, from which the gradient follows; symbols as in
-// simd/gradient_kernel.hpp.
-template <class Real>
-struct GradientSums {
-    Real* left;        // of [C; F] where it multiplies Gamma     (m + n, n)
-    Real* right;       // of [A, G] there                         (n, n + m)
-    Real* products;    // of K                                    (m + n, n + m)
-    Real* dual;        // of E                                    (n, n)
-    Real* omega;       // of Omega                                (n, n)
-    Real* transition;  // of E A P, A where it multiplies E       (n, n)
-    Real* filter;      // of Lambda F Omega, F where it multiplies Omega (n, n)
-
-    GradientSums(Real* data, std::ptrdiff_t n, std::ptrdiff_t m)
-        : left(data),
-          right(left + (m + n) * n),
-          products(right + n * (n + m)),
-          dual(products + (m + n) * (n + m)),
-          omega(dual + n * n),
-          transition(omega + n * n),
-          filter(transition + n * n) {}
-};
-
-constexpr std::size_t gradient_sums_size(std::size_t n, std::size_t m) {
-    return (m + n) * (3 * n + m) + 4 * n * n;
-}
-constexpr std::size_t record_size(int n, int m) {
-    return 3 * static_cast<std::size_t>(n) * n + scratch_size(n, m);
-}
-constexpr std::size_t adjoint_scratch_size(std::size_t n, std::size_t m) {
-    return (m + n) * (2 * n + m) + (m + 2 * n) * n;
-}
 constexpr std::size_t equal_steps_size(std::size_t n) { return 12 * n * n; }
 constexpr std::size_t doubling_size(std::size_t n, std::size_t m) {
     return adjoint_scratch_size(n, m) + 2 * equal_steps_size(n) + 5 * n * n;

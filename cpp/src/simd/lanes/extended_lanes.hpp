@@ -7,69 +7,13 @@
 #include <cstring>
 #include <type_traits>
 
-#include "entroprod/extended.hpp"
+#include "formulas/extended.hpp"
 #include "simd/lanes/vector.hpp"
 
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
 
-struct ExtendedLanes {
-    DoubleRegister high, low;
-
-    ExtendedLanes() = default;
-    ENTROPROD_INLINE ExtendedLanes(DoubleRegister high_part, DoubleRegister low_part)
-        : high(high_part), low(low_part) {}
-    ENTROPROD_INLINE explicit ExtendedLanes(Extended value)
-        : high(value.high - DoubleRegister{}), low(value.low - DoubleRegister{}) {}
-};
-
-// The operations of extended.hpp, lane by lane.
-ENTROPROD_INLINE ExtendedLanes fast_two_sum(DoubleRegister a, DoubleRegister b) {
-    const DoubleRegister sum = a + b;
-    return {sum, b - (sum - a)};
-}
-
-ENTROPROD_INLINE ExtendedLanes two_sum(DoubleRegister a, DoubleRegister b) {
-    const DoubleRegister sum = a + b;
-    const DoubleRegister b_part = sum - a;
-    return {sum, (a - (sum - b_part)) + (b - b_part)};
-}
-
-ENTROPROD_INLINE ExtendedLanes two_product(DoubleRegister a, DoubleRegister b) {
-    const DoubleRegister product = a * b;
-#if defined(__FMA__) || defined(__aarch64__)
-    DoubleRegister rest;
-    for (int i = 0; i < register_lanes; ++i) rest[i] = __builtin_fma(a[i], b[i], -product[i]);
-    return {product, rest};
-#else
-    const DoubleRegister splitter = 134217729.0 - DoubleRegister{};  // 2^27 + 1
-    const DoubleRegister a_scaled = splitter * a;
-    const DoubleRegister a_high = a_scaled - (a_scaled - a);
-    const DoubleRegister a_low = a - a_high;
-    const DoubleRegister b_scaled = splitter * b;
-    const DoubleRegister b_high = b_scaled - (b_scaled - b);
-    const DoubleRegister b_low = b - b_high;
-    return {product,
-            ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low};
-#endif
-}
-
-ENTROPROD_INLINE ExtendedLanes operator+(const ExtendedLanes& a, const ExtendedLanes& b) {
-    const ExtendedLanes high = two_sum(a.high, b.high);
-    const ExtendedLanes low = two_sum(a.low, b.low);
-    const ExtendedLanes sum = fast_two_sum(high.high, high.low + low.high);
-    return fast_two_sum(sum.high, sum.low + low.low);
-}
-ENTROPROD_INLINE ExtendedLanes operator-(const ExtendedLanes& a, const ExtendedLanes& b) {
-    return a + ExtendedLanes(-b.high, -b.low);
-}
-ENTROPROD_INLINE ExtendedLanes operator*(const ExtendedLanes& a, const ExtendedLanes& b) {
-    const ExtendedLanes product = two_product(a.high, b.high);
-    return fast_two_sum(product.high, product.low + (a.high * b.low + a.low * b.high));
-}
-ENTROPROD_INLINE ExtendedLanes& operator+=(ExtendedLanes& a, const ExtendedLanes& b) {
-    return a = a + b;
-}
+using ExtendedLanes = DoubleDouble<DoubleRegister>;
 
 // A register's worth of either kind of number.
 template <class Real>
@@ -139,11 +83,6 @@ ENTROPROD_INLINE void store_lanes(Extended* to, const ExtendedLanes& value) {
     std::memcpy(static_cast<void*>(to + register_lanes / 2), &second, sizeof(second));
 }
 
-ENTROPROD_INLINE double sum_of_lanes(const Lanes& a) {
-    double result = a.values[0];
-    for (int i = 1; i < register_lanes; ++i) result += a.values[i];
-    return result;
-}
 ENTROPROD_INLINE Extended sum_of_lanes(const ExtendedLanes& a) {
     Extended result{a.high[0], a.low[0]};
     for (int i = 1; i < register_lanes; ++i) result += Extended{a.high[i], a.low[i]};

@@ -1,7 +1,7 @@
 // A machine's coefficients in every lane of registers.
 #pragma once
 
-#include "entroprod/linear_gaussian.hpp"
+#include "formulas/whitened_machine.hpp"
 #include "simd/lanes/vector.hpp"
 
 namespace entroprod {

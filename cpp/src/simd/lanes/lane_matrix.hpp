@@ -1,17 +1,12 @@
 // Small matrices of lanes, of sizes known at compile time.
 #pragma once
 
-#include "entroprod/matrix.hpp"
+#include "formulas/matrix.hpp"
 #include "simd/lanes/vector.hpp"
 
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
 
-ENTROPROD_INLINE double sum_of_lanes(Lanes a) {
-    double result = 0.0;
-    for (int lane = 0; lane < register_lanes; ++lane) result += a.values[lane];
-    return result;
-}
 ENTROPROD_INLINE double lowest_of_lanes(Lanes a) {
     double result = a.values[0];
     for (int lane = 1; lane < register_lanes; ++lane) {

@@ -8,7 +8,7 @@
 #include <array>
 #include <cstdint>
 
-#include "entroprod/random.hpp"
+#include "formulas/random.hpp"
 #include "simd/lanes/logarithm.hpp"
 #include "simd/lanes/vector.hpp"
 

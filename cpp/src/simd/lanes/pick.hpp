@@ -1,7 +1,7 @@
 // Chooses the instance of a kernel that is compiled for a machine's size, or the one for any size.
 #pragma once
 
-#include "entroprod/isa.hpp"
+#include "formulas/isa.hpp"
 
 namespace entroprod {
 inline namespace ENTROPROD_ISA {

@@ -13,7 +13,7 @@
 #include <arm_neon.h>
 #endif
 
-#include "entroprod/isa.hpp"
+#include "formulas/isa.hpp"
 
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
@@ -112,6 +112,12 @@ ENTROPROD_INLINE Lanes lower(Lanes a, Lanes b) {
 }
 ENTROPROD_INLINE Lanes higher(Lanes a, Lanes b) {
     return Lanes(a.values > b.values ? a.values : b.values);
+}
+
+ENTROPROD_INLINE double sum_of_lanes(Lanes a) {
+    double result = a.values[0];
+    for (int lane = 1; lane < register_lanes; ++lane) result += a.values[lane];
+    return result;
 }
 
 ENTROPROD_INLINE Pack load(const double* from) {

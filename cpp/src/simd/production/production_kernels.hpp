@@ -4,27 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "entroprod/linear_gaussian.hpp"
+#include "formulas/extended.hpp"
+#include "formulas/production_step.hpp"
+#include "formulas/whitened_machine.hpp"
 
 namespace entroprod {
-
-// Memory of the machine that reads backwards, after k observations; (n, n) each.
-template <class Real>
-struct BackwardState {
-    Real* gamma;  // its mean's dependence on the forward memory
-    Real* omega;  // the covariance of the rest
-    Real* dual;   // accumulated weight of the forward noise; unused with covariances given
-};
-
-// What one step adds, in nats times two, with what a bound of its rounding error needs: sizes, for
-// which double is enough whatever Real is.
-template <class Real, class Size = double>
-struct StepTerms {
-    Real excess;         // tr(S^-1 Sigma^B) - m
-    Size magnitude;      // the sum of the terms' sizes before the subtraction
-    Size x_squared;      // |X|^2
-    Size parts_squared;  // |C Gamma A|^2, X being the difference of C and that
-};
 
 // How L steps of the recursions change a state, (n, n) each:
 //   Gamma -> gamma + F^L Gamma A^L,
@@ -41,12 +25,6 @@ struct LeapMaps {
     const Real* emission_gram;  // sum_j (F^j)^T C^T C F^j  for j < L
     const Real* noise;          // sum_j A^j G G^T (A^j)^T  for j < L
 };
-
-constexpr std::size_t scratch_size(int n, int m) {
-    const auto rows = static_cast<std::size_t>(n) + m;
-    const auto square = static_cast<std::size_t>(n > m ? n : m) * n;
-    return rows * n + rows * rows + 2 * static_cast<std::size_t>(m) * n + square;
-}
 
 template <class Real>
 struct ProductionKernels {

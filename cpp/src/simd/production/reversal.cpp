@@ -1,4 +1,4 @@
-#include "entroprod/matrix.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/lanes/pick.hpp"
 #include "simd/production/production_kernels.hpp"
 

@@ -14,8 +14,8 @@
 #include <cstddef>
 
 #include "entroprod/interruption.hpp"
-#include "entroprod/linear_gaussian.hpp"
-#include "entroprod/matrix.hpp"
+#include "formulas/whitened_machine.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/lanes/register_columns.hpp"
 #include "simd/production/production_kernels.hpp"
 

@@ -15,8 +15,8 @@
 #include <limits>
 #include <numbers>
 
-#include "entroprod/matrix.hpp"
 #include "entroprod/time_varying.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/trajectory/trajectory_kernels.hpp"
 
 namespace entroprod {
@@ -40,7 +40,7 @@ struct MissingScratch {
 // cols. Entries above the diagonal are left as they are, to be read as zeros.
 template <bool fixed>
 ENTROPROD_INLINE void make_lower(int rows, int cols, double* array, double* reflector) {
-    RowsDone<double, fixed> rows_done(rows * cols);
+    RowsDone<double, fixed ? 1 : 0> rows_done(rows * cols);
     for (int r = 0; r < rows; ++r) {
         rows_done.one_more();
         double* row = array + r * cols;

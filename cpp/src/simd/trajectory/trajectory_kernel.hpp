@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "entroprod/linear_gaussian.hpp"
-#include "entroprod/matrix.hpp"
+#include "formulas/whitened_machine.hpp"
+#include "numbers/large_products.hpp"
 #include "simd/lanes/normal.hpp"
 #include "simd/lanes/vector.hpp"
 #include "simd/trajectory/trajectory_kernels.hpp"

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "entroprod/linear_gaussian.hpp"
 #include "entroprod/time_varying.hpp"
+#include "formulas/whitened_machine.hpp"
 
 namespace entroprod {
 

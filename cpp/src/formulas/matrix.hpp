@@ -1,14 +1,11 @@
 // Products of small dense matrices, row-major and without gaps.
 //
-// One source serves three sizes: an Extent fixed at compile time unrolls completely, a run-time
-// Extent loops with unit stride and can be interrupted, and large double products go to BLAS.
+// One source serves two kinds of sizes: an Extent fixed at compile time unrolls, a run-time Extent
+// leaves products to LargeProducts, whose definition belongs to the place that runs them.
 #pragma once
 
-#include <type_traits>
-
-#include "entroprod/blas.hpp"
-#include "entroprod/extended.hpp"
-#include "entroprod/interruption.hpp"
+#include "formulas/extended.hpp"
+#include "formulas/isa.hpp"
 
 namespace entroprod {
 
@@ -39,53 +36,44 @@ constexpr Extent<A * B> operator*(Extent<A> a, Extent<B> b) {
 
 inline namespace ENTROPROD_ISA {
 
-template <class Real, int Fixed>
-inline constexpr bool may_use_blas = std::is_same_v<Real, double> && Fixed == 0;
+// Products whose sizes are known only at run time; see numbers/large_products.hpp.
+template <class Real>
+struct LargeProducts;
 
-// Interruption points for the rows of a product; none where its size is fixed, and small.
-template <class Real, bool fixed>
-class RowsDone {
-public:
-    ENTROPROD_INLINE explicit RowsDone(int multiplications_per_row)
-        : per_row_(multiplications_per_row *
-                   (std::is_same_v<Real, double> ? 1.0 : work_of_extended)) {}
-
-    ENTROPROD_INLINE void one_more() {
-        constexpr double worth_a_call = 1e5;
-        if constexpr (!fixed) {
-            work_ += per_row_;
-            if (work_ < worth_a_call) return;
-            interruption_point(work_);
-            work_ = 0.0;
-        }
-    }
-
-private:
-    double per_row_;
-    double work_ = 0.0;
+// Told of each row that a loop has done, made with the multiplications of one: with sizes that are
+// fixed, and small, nobody waits for them.
+struct NobodyWaits {
+    ENTROPROD_INLINE explicit NobodyWaits(int) {}
+    ENTROPROD_INLINE void one_more() {}
 };
+template <class Real, int Fixed>
+struct WhoWaits {
+    using Type = NobodyWaits;
+};
+template <class Real>
+struct WhoWaits<Real, 0> {
+    using Type = typename LargeProducts<Real>::Rows;
+};
+template <class Real, int Fixed>
+using RowsDone = typename WhoWaits<Real, Fixed>::Type;
 
 // out = a b, or out += a b: (rows, inner) (inner, cols) -> (rows, cols).
 template <bool accumulate, class Real, int R, int K, int N>
 ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> cols, const Real* a,
                                     const Real* b, Real* ENTROPROD_RESTRICT out) {
-    if constexpr (may_use_blas<Real, K>) {
-        if (blas::worthwhile(rows, cols, inner)) {
-            blas::multiply(false, rows, cols, inner, a, b, accumulate ? 1.0 : 0.0, out);
-            return;
+    if constexpr (R == 0 || K == 0 || N == 0) {
+        LargeProducts<Real>::multiply(accumulate, rows, inner, cols, a, b, out);
+    } else {
+        for (int i = 0; i < rows; ++i) {
+            Real* ENTROPROD_RESTRICT row = out + i * cols;
+            if constexpr (!accumulate) {
+                for (int j = 0; j < cols; ++j) row[j] = Real(0.0);
+            }
+            for (int k = 0; k < inner; ++k) {
+                const Real factor = a[i * inner + k];
+                for (int j = 0; j < cols; ++j) row[j] += factor * b[k * cols + j];
+            }
         }
-    }
-    RowsDone<Real, (K > 0)> rows_done(inner * cols);
-    for (int i = 0; i < rows; ++i) {
-        Real* ENTROPROD_RESTRICT row = out + i * cols;
-        if constexpr (!accumulate) {
-            for (int j = 0; j < cols; ++j) row[j] = Real(0.0);
-        }
-        for (int k = 0; k < inner; ++k) {
-            const Real factor = a[i * inner + k];
-            for (int j = 0; j < cols; ++j) row[j] += factor * b[k * cols + j];
-        }
-        rows_done.one_more();
     }
 }
 
@@ -95,25 +83,28 @@ ENTROPROD_INLINE void multiply(Extent<R> rows, Extent<K> inner, Extent<N> cols, 
     multiply_into<false>(rows, inner, cols, a, b, out);
 }
 
+// out += a^T b: (inner, rows) (inner, cols) -> (rows, cols).
+template <class Real, int K, int R, int N>
+ENTROPROD_INLINE void add_transposed_product(Extent<K> inner, Extent<R> rows, Extent<N> cols,
+                                             const Real* a, const Real* b,
+                                             Real* ENTROPROD_RESTRICT out) {
+    if constexpr (R == 0 || K == 0 || N == 0) {
+        LargeProducts<Real>::add_transposed(inner, rows, cols, a, b, out);
+    } else {
+        for (int k = 0; k < inner; ++k) {
+            for (int i = 0; i < rows; ++i) {
+                const Real factor = a[k * rows + i];
+                for (int j = 0; j < cols; ++j) out[i * cols + j] += factor * b[k * cols + j];
+            }
+        }
+    }
+}
+
 // out += x^T x: (inner, cols) -> (cols, cols).
 template <class Real, int K, int N>
 ENTROPROD_INLINE void add_gram(Extent<K> inner, Extent<N> cols, const Real* x,
                                Real* ENTROPROD_RESTRICT out) {
-    if constexpr (may_use_blas<Real, N>) {
-        if (blas::worthwhile(cols, cols, inner)) {
-            blas::multiply(true, cols, cols, inner, x, x, 1.0, out);
-            return;
-        }
-    }
-    RowsDone<Real, (N > 0)> rows_done(cols * cols);
-    for (int k = 0; k < inner; ++k) {
-        const Real* row = x + k * cols;
-        for (int i = 0; i < cols; ++i) {
-            const Real factor = row[i];
-            for (int j = 0; j < cols; ++j) out[i * cols + j] += factor * row[j];
-        }
-        rows_done.one_more();
-    }
+    add_transposed_product(inner, cols, cols, x, x, out);
 }
 
 template <class Real, int R, int N>

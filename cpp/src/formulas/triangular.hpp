@@ -6,8 +6,8 @@
 #include <cmath>
 #include <utility>
 
-#include "entroprod/extended.hpp"
-#include "entroprod/matrix.hpp"
+#include "formulas/extended.hpp"
+#include "formulas/matrix.hpp"
 
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
@@ -25,7 +25,7 @@ ENTROPROD_INLINE void factor_semidefinite(Extent<N> n, const Real* a, Real* ENTR
         rest[i] = a[i];
         root[i] = Real(0.0);
     }
-    RowsDone<Real, (N > 0)> rows_done(n * n);
+    RowsDone<Real, N> rows_done(n * n);
     for (int r = 0; r < n; ++r) {
         rows_done.one_more();
         int best = -1;
@@ -63,7 +63,7 @@ template <class Real, int N>
 ENTROPROD_INLINE Real factor_definite(Extent<N> n, Real* a) {
     Real determinant(1.0);
     Real log_det(0.0);
-    RowsDone<Real, (N > 0)> rows_done(n * n);
+    RowsDone<Real, N> rows_done(n * n);
     for (int j = 0; j < n; ++j) {
         rows_done.one_more();
         const Real pivot = a[j * n + j];
@@ -131,7 +131,7 @@ ENTROPROD_INLINE int factor_pivoted(Extent<N> n, Real* a, int* order, Real* vari
         order[i] = i;
         variances[i] = a[i * n + i];
     }
-    RowsDone<Real, (N > 0)> rows_done(n * n);
+    RowsDone<Real, N> rows_done(n * n);
     int rank = 0;
     for (; rank < n; ++rank) {
         rows_done.one_more();
