@@ -14,8 +14,8 @@ namespace {
 // (F, G, C, S, h_1): each matrix with a leading time axis, or without one where it is constant.
 using Parameters = std::array<bindings::Array, 5>;
 
-StepMatrices step_matrices(const bindings::Array& array, std::int64_t n_steps, std::int64_t rows,
-                           std::int64_t cols, const char* name) {
+StepMatrices matrices_of(const bindings::Array& array, std::int64_t n_steps, std::int64_t rows,
+                         std::int64_t cols, const char* name) {
     if (array.ndim() == 2) {
         bindings::require_shape(array, {rows, cols}, name);
         return {array.data(), 0};
@@ -41,10 +41,10 @@ public:
         const std::int64_t m = input.shape(input.ndim() - 1);
         steps_ = {static_cast<int>(n),
                   static_cast<int>(m),
-                  step_matrices(state, n_steps, n, n, "state_matrix"),
-                  step_matrices(input, n_steps, n, m, "input_matrix"),
-                  step_matrices(output, n_steps, m, n, "output_matrix"),
-                  step_matrices(cov, n_steps, m, m, "innovation_cov"),
+                  matrices_of(state, n_steps, n, n, "state_matrix"),
+                  matrices_of(input, n_steps, n, m, "input_matrix"),
+                  matrices_of(output, n_steps, m, n, "output_matrix"),
+                  matrices_of(cov, n_steps, m, m, "innovation_cov"),
                   mean.data()};
     }
     const MachineSteps& steps() const { return steps_; }

@@ -5,133 +5,48 @@
 #include <cstddef>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "decomposition/pair_parameters.hpp"
 #include "decomposition/pair_stretches.hpp"
 #include "formulas/triangular.hpp"
+#include "production/forward_moments.hpp"
 #include "production/recursion.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 namespace {
 
-// Covariance and mean of the forward memory at the times 1 .. T, kept at the start of each block of
-// steps until they have converged, and made again block by block. With stretches blocks are reached
-// by leaps, and there are no means.
+// Covariance (n, n) and mean (n,) of the forward memory of a pair. With stretches there are no
+// means.
 template <class Real>
-class ForwardMoments {
+class PairMoments {
 public:
-    ForwardMoments(PairParameters<Real>& parameters, const double* initial_mean,
-                   std::int64_t n_steps, std::int64_t block, bool shortcuts,
-                   PairStretches* stretches)
+    PairMoments(PairParameters<Real>& parameters, PairStretches* stretches)
         : parameters_(parameters),
           stretches_(stretches),
-          n_steps_(n_steps),
-          block_(block),
           n_(static_cast<std::size_t>(parameters.sizes().n)),
-          size_(n_ * n_ + n_),
-          settled_(n_steps),
-          buffer_(size_, Real(0.0)),
           scratch_(decomposition_kernels<Real>().scratch_size(
               parameters.sizes().n, parameters.sizes().b, parameters.sizes().m)),
-          advance_(decomposition_kernels<Real>().forward(parameters.sizes())) {
-        std::copy_n(initial_mean, n_, buffer_.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
-        const bool may_converge = shortcuts && parameters.constant();
-        ConvergenceTest converged(unit_roundoff<Real>, parameters.sizes().n);
-        ConvergenceTest leaps_converged(unit_roundoff<Real>, parameters.sizes().n,
-                                        static_cast<int>(block));
-        bool may_leap = stretches != nullptr;
-        for (std::int64_t first = 0; first < n_steps; first += block) {
-            kept_.insert(kept_.end(), buffer_.data(), buffer_.data() + size_);
-            // The first steps go one by one where they may be the last that differ.
-            if (may_leap && (first > 0 || !may_converge)) {
-                may_leap = leap_over_block();
-                if (may_leap && may_converge && first + block < n_steps &&
-                    leaps_converged(change_between(&kept_.back() + 1 - size_, buffer_.data()))) {
-                    settle(first + block, buffer_.data());
-                    return;
-                }
-                if (may_leap) continue;
-            }
-            for (std::int64_t at = 0; at < block; at += block_steps) {
-                fill(first, at, at + block_steps);
-                const Real* last = buffer_.data() + (at + block_steps) * size_;
-                if (may_converge && first + at + block_steps < n_steps &&
-                    converged(change_between(buffer_.data() + at * size_, last))) {
-                    settle(first + at + block_steps, last);
-                    return;
-                }
-            }
-            std::copy_n(buffer_.data() + block * size_, size_, buffer_.begin());
-        }
-    }
+          advance_(decomposition_kernels<Real>().forward(parameters.sizes())) {}
 
-    // From this time on, 0 .. T, the moments are those of the limit.
-    std::int64_t settled() const { return settled_; }
-
-    // The moments of time t, (n, n) and then (n,); valid until the next call. Going back one step
-    // at a time is cheap.
-    const Real* at(std::int64_t t) {
-        if (t >= settled_) return limit_.data();
-        const std::int64_t index = t / block_;
-        if (index != selected_) {
-            std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(index * size_), size_,
-                        buffer_.begin());
-            fill(index * block_, 0, std::min(block_, settled_ - index * block_) - 1);
-            selected_ = index;
-        }
-        return buffer_.data() + (t - index * block_) * size_;
-    }
-
-    // The covariance of time t, reached by leaps.
-    std::vector<Real> leaped(std::int64_t t) {
-        if (t >= settled_) return limit_;
-        const std::int64_t index = t / block_;
-        const auto from = kept_.begin() + static_cast<std::ptrdiff_t>(index * size_);
-        std::vector<Real> result(from, from + static_cast<std::ptrdiff_t>(size_));
-        for (int digit = 0; digit < stretches_->block_index(); ++digit) {
-            if ((t >> digit) & 1) leap(digit, result.data());
-        }
+    std::size_t size() const { return n_ * n_ + n_; }
+    std::vector<Real> start(const double* initial_mean) const {
+        std::vector<Real> result(size(), Real(0.0));
+        std::copy_n(initial_mean, n_, result.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
         return result;
     }
-
-private:
-    void settle(std::int64_t t, const Real* moments) {
-        settled_ = t;
-        limit_.assign(moments, moments + size_);
-    }
-
-    // From the first moments of a block to those of the next; false, with nothing done, where the
-    // leap goes beyond the range of double, which single steps need not.
-    bool leap_over_block() {
-        const std::vector<Real> before(buffer_);
-        leap(stretches_->block_index(), buffer_.data());
-        const bool finite = std::all_of(buffer_.begin(), buffer_.end(), [](const Real& moment) {
-            return std::isfinite(to_double(moment));
-        });
-        if (!finite) buffer_ = before;
-        return finite;
-    }
-
-    void leap(int index, Real* moments) {
-        if constexpr (std::is_same_v<Real, double>) stretches_->leaps().leap(index, moments);
-    }
-
-    // The moments number from + 1 .. to of the block that begins at time `first`.
-    void fill(std::int64_t first, std::int64_t from, std::int64_t to) {
-        const auto needed = static_cast<std::size_t>(to + 1) * size_;
-        if (buffer_.size() < needed) buffer_.resize(needed, Real(0.0));
-        for (std::int64_t k = from; k < to && first + k < n_steps_; ++k) {
-            const Real* now = buffer_.data() + k * size_;
-            Real* next = buffer_.data() + (k + 1) * size_;
-            advance_(parameters_.sizes(), parameters_.at(first + k), now, now + n_ * n_, next,
+    void advance(std::int64_t first_step, int count, Real* now) {
+        for (int k = 0; k < count; ++k, now += size()) {
+            Real* next = now + size();
+            advance_(parameters_.sizes(), parameters_.at(first_step + k), now, now + n_ * n_, next,
                      next + n_ * n_, scratch_.data());
             interruption_point(work_per_step<Real>(parameters_.sizes().n, 0));
         }
     }
-
     // Of the covariance or the mean, each in its own units.
-    double change_between(const Real* before, const Real* now) const {
+    double change(const Real* before, const Real* now) const {
         double result = 0.0;
         for (const auto& [from, count] :
              {std::pair{std::size_t{0}, n_ * n_}, std::pair{n_ * n_, n_}}) {
@@ -143,15 +58,18 @@ private:
         }
         return result;
     }
+    bool may_converge() const { return parameters_.constant(); }
+    bool may_leap() const { return stretches_ != nullptr; }
+    void leap(int index, Real* moments) {
+        if constexpr (std::is_same_v<Real, double>) stretches_->leaps().leap(index, moments);
+    }
 
+private:
     PairParameters<Real>& parameters_;
     PairStretches* stretches_;
-    std::int64_t n_steps_, block_;
-    std::size_t n_, size_;
-    std::int64_t settled_;
-    std::vector<Real> buffer_, scratch_, kept_, limit_;
+    std::size_t n_;
+    std::vector<Real> scratch_;
     typename DecompositionKernels<Real>::Forward advance_;
-    std::int64_t selected_ = -1;
 };
 
 // Gamma, Omega, Lambda and the offset of the backward reader.
@@ -360,9 +278,7 @@ public:
           reader_(parameters_, backward.initial_mean, out.retrospective != nullptr),
           memory_(sizes_),
           record_(out, unit_roundoff<Real>) {
-        const std::int64_t root = std::llround(std::sqrt(static_cast<double>(n_steps)));
-        // Whole blocks of steps, so that convergence is judged over equal spans.
-        std::int64_t block = (root + block_steps - 1) / block_steps * block_steps;
+        std::int64_t block = steps_between_kept(n_steps);
         if constexpr (std::is_same_v<Real, double>) {
             const bool without_means = all_zero(forward.initial_mean, sizes_.n) &&
                                        all_zero(backward.initial_mean, sizes_.b);
@@ -370,9 +286,11 @@ public:
                                may_converge_);
             if (!stretches_->exist()) stretches_.reset();
         }
+        PairStretches* stretches = stretches_ ? &*stretches_ : nullptr;
         if (stretches_) block = std::int64_t{1} << stretches_->block_index();
-        moments_.emplace(parameters_, forward.initial_mean, n_steps, block, shortcuts,
-                         stretches_ ? &*stretches_ : nullptr);
+        source_.emplace(parameters_, stretches);
+        moments_.emplace(*source_, source_->start(forward.initial_mean), n_steps, block, sizes_.n,
+                         shortcuts, stretches_ ? stretches_->block_index() : 0);
     }
 
     DecompositionValue run(PollWatch& watch) {
@@ -456,7 +374,8 @@ private:
     bool may_converge_;
     double work_;
     std::optional<PairStretches> stretches_;
-    std::optional<ForwardMoments<Real>> moments_;
+    std::optional<PairMoments<Real>> source_;
+    std::optional<ForwardMoments<Real, PairMoments<Real>>> moments_;
     BackwardReader<Real> reader_;
     ErrorMemory<Real> memory_;
     Record record_;

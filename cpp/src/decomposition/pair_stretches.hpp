@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "decomposition/pair_leap.hpp"
+#include "decomposition/pair_leaps.hpp"
 #include "decomposition/pair_parameters.hpp"
 #include "production/recursion.hpp"
 

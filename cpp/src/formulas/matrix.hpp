@@ -4,6 +4,8 @@
 // leaves products to LargeProducts, whose definition belongs to the place that runs them.
 #pragma once
 
+#include <type_traits>
+
 #include "formulas/extended.hpp"
 #include "formulas/isa.hpp"
 
@@ -57,6 +59,19 @@ struct WhoWaits<Real, 0> {
 template <class Real, int Fixed>
 using RowsDone = typename WhoWaits<Real, Fixed>::Type;
 
+// Calls body(i) for the rows i of a fixed number of them. Where a row of doubles is much work, the
+// compiler keeps the loop: unrolled it would be no faster, and take much longer to compile.
+template <class Real, int work_of_row, class Body>
+ENTROPROD_INLINE void for_rows(int rows, const Body& body) {
+    constexpr int much = 12;
+    if constexpr (std::is_same_v<Real, double> && work_of_row >= much) {
+        ENTROPROD_KEEP_LOOP
+        for (int i = 0; i < rows; ++i) body(i);
+    } else {
+        for (int i = 0; i < rows; ++i) body(i);
+    }
+}
+
 // out = a b, or out += a b: (rows, inner) (inner, cols) -> (rows, cols).
 template <bool accumulate, class Real, int R, int K, int N>
 ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> cols, const Real* a,
@@ -64,7 +79,7 @@ ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> c
     if constexpr (R == 0 || K == 0 || N == 0) {
         LargeProducts<Real>::multiply(accumulate, rows, inner, cols, a, b, out);
     } else {
-        for (int i = 0; i < rows; ++i) {
+        for_rows<Real, K * N>(rows, [&](int i) ENTROPROD_INLINE_BODY {
             Real* ENTROPROD_RESTRICT row = out + i * cols;
             if constexpr (!accumulate) {
                 for (int j = 0; j < cols; ++j) row[j] = Real(0.0);
@@ -73,7 +88,7 @@ ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> c
                 const Real factor = a[i * inner + k];
                 for (int j = 0; j < cols; ++j) row[j] += factor * b[k * cols + j];
             }
-        }
+        });
     }
 }
 
@@ -91,12 +106,12 @@ ENTROPROD_INLINE void add_transposed_product(Extent<K> inner, Extent<R> rows, Ex
     if constexpr (R == 0 || K == 0 || N == 0) {
         LargeProducts<Real>::add_transposed(inner, rows, cols, a, b, out);
     } else {
-        for (int k = 0; k < inner; ++k) {
+        for_rows<Real, R * N>(inner, [&](int k) ENTROPROD_INLINE_BODY {
             for (int i = 0; i < rows; ++i) {
                 const Real factor = a[k * rows + i];
                 for (int j = 0; j < cols; ++j) out[i * cols + j] += factor * b[k * cols + j];
             }
-        }
+        });
     }
 }
 

@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "gradient/checkpoints.hpp"
-#include "gradient/gradient_leap.hpp"
+#include "gradient/gradient_leaps.hpp"
 #include "numbers/large_products.hpp"
 #include "production/geometric_sum.hpp"
 #include "production/recursion.hpp"
 #include "production/totals.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 namespace {
@@ -163,7 +164,7 @@ private:
     void double_steps(std::int64_t n_steps) {
         kernels_.double_steps(view(), tape_.data(), n_steps, unit_roundoff<Real>, adjoint_.data(),
                               adjoint_sums_.data(), scratch_.data(),
-                              [this] { interruption_point(steps_per_round * work_of_step()); });
+                              steps_per_round * work_of_step());
     }
 
     double work_of_step() const { return work_per_step<Real>(n_, m_); }
@@ -178,7 +179,7 @@ private:
     std::vector<Real> emission_over_filter_t_, transition_and_input_t_;
     std::vector<Real> adjoint_, adjoint_sums_, sums_, scratch_, tape_;
     GradientSegments<Real> segments_{};
-    std::optional<GradientLeap> leap_;
+    std::optional<GradientLeaps> leap_;
 };
 
 // The sums hold each parameter where it stands for itself; here what stands for products of

@@ -7,6 +7,7 @@
 
 #include "entroprod/interruption.hpp"
 #include "numbers/large_products.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 namespace {

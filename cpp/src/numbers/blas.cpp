@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "entroprod/interruption.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod::blas {
 namespace {

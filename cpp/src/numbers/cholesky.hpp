@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "entroprod/interruption.hpp"
 #include "formulas/extended.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 

@@ -2,8 +2,8 @@
 // time, by BLAS where that is faster, and interruptible.
 #pragma once
 
-#include "entroprod/interruption.hpp"
 #include "formulas/matrix.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 inline namespace ENTROPROD_ISA {

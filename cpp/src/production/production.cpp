@@ -7,11 +7,12 @@
 #include <vector>
 
 #include "numbers/large_products.hpp"
-#include "production/forward.hpp"
+#include "production/forward_moments.hpp"
 #include "production/geometric_sum.hpp"
 #include "production/precision.hpp"
 #include "production/recursion.hpp"
 #include "production/totals.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 namespace {
@@ -33,35 +34,32 @@ void run_per_step(const LinearGaussian& machine, std::int64_t n_steps, bool shor
     PollWatch watch(poll);
     const auto view = lean<Real>(machine);
     const auto size = static_cast<std::ptrdiff_t>(view.n_states) * view.n_states;
-    const std::int64_t block = std::min(
-        n_steps,
-        std::max<std::int64_t>(block_steps, std::llround(std::sqrt(static_cast<double>(n_steps)))));
-    ForwardCovariances<Real> forward(view, n_steps, block, shortcuts);
+    Covariances<Real> covariances(view);
+    ForwardMoments<Real, Covariances<Real>> forward(
+        covariances, std::vector<Real>(covariances.size(), Real(0.0)), n_steps,
+        steps_between_kept(n_steps), view.n_states, shortcuts);
     Recursion<Real> recursion(view, watch);
     bool converged = false;
     double last = 0.0;
-    for (std::int64_t index = (n_steps - 1) / block; index >= 0; --index) {
-        const std::int64_t first = index * block;
-        const std::int64_t count = std::min(block, n_steps - first);
-        const bool constant = forward.is_limit(index);
+    // The backward memory meets the times from their end.
+    for (std::int64_t end = n_steps; end > 0;) {
+        const std::int64_t from = forward.together_from(end - 1);
+        const bool constant = end > forward.settled();
         if (constant && converged && shortcuts) {
-            std::fill_n(per_step + first, count, last);
-            interruption_point(static_cast<double>(count));
+            std::fill_n(per_step + from, end - from, last);
+            interruption_point(static_cast<double>(end - from));
+            end = from;
             continue;
         }
-        const Real* covariances = constant ? forward.limit() : forward.block(index);
-        // The backward memory meets the times of the block from its end.
-        for (std::int64_t done = 0; done < count; done += block_steps) {
-            const int steps = static_cast<int>(std::min<std::int64_t>(block_steps, count - done));
-            const std::int64_t at = count - 1 - done;
-            const StepTerms<Real>* terms = recursion.advance(
-                steps, constant ? covariances : covariances + at * size, constant ? 0 : -size);
-            for (int k = 0; k < steps; ++k) {
-                per_step[first + at - k] = 0.5 * to_double(terms[k].excess);
-            }
-            last = 0.5 * to_double(terms[steps - 1].excess);
-            converged = converged || recursion.converged();
+        const int steps = static_cast<int>(std::min<std::int64_t>(block_steps, end - from));
+        const StepTerms<Real>* terms =
+            recursion.advance(steps, forward.at(end - 1), constant ? 0 : -size);
+        for (int k = 0; k < steps; ++k) {
+            per_step[end - 1 - k] = 0.5 * to_double(terms[k].excess);
         }
+        last = per_step[end - steps];
+        end -= steps;
+        converged = converged || recursion.converged();
     }
 }
 

@@ -12,6 +12,7 @@
 #include "entroprod/interruption.hpp"
 #include "entroprod/production.hpp"
 #include "production/leap.hpp"
+#include "runtime/work.hpp"
 #include "simd/production/production_kernels.hpp"
 
 namespace entroprod {
@@ -173,10 +174,12 @@ public:
     // where there is no kernel for it or something grew beyond the range of double.
     bool advance_stretch(StepTerms<Real>& sums) {
         if (advance_stretch_ == nullptr) return false;
-        const int segment_steps = stretch_steps / production_kernels<Real>().n_segments;
-        if (!leap_) leap_.emplace(machine_, segment_steps);
         before_ = now_;
-        sums = advance_stretch_(machine_, leap_->maps(), segment_steps, state());
+        if constexpr (std::is_same_v<Real, double>) {
+            const int segment_steps = stretch_steps / production_kernels<Real>().n_segments;
+            if (!leap_) leap_.emplace(machine_, segment_steps);
+            sums = advance_stretch_(machine_, leap_->maps(), segment_steps, state());
+        }
         const bool finite = std::all_of(now_.begin(), now_.end(),
                                         [](Real entry) { return std::isfinite(to_double(entry)); });
         if (!finite || !std::isfinite(sums.magnitude)) {
@@ -251,7 +254,7 @@ private:
     std::vector<Real> now_, before_, scratch_;
     typename ProductionKernels<Real>::Advance advance_;
     typename ProductionKernels<Real>::AdvanceStretch advance_stretch_;
-    std::optional<Leap<Real>> leap_;
+    std::optional<Leap> leap_;
     StepTerms<Real> terms_[block_steps];
     bool of_stretch_ = false;
     Tests over_blocks_, over_stretches_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "numbers/large_products.hpp"
+#include "runtime/work.hpp"
 #include "simd/production/production_kernels.hpp"
 
 namespace entroprod {

@@ -13,10 +13,11 @@
 #include <vector>
 
 #include "numbers/large_products.hpp"
-#include "production/forward.hpp"
+#include "production/forward_moments.hpp"
 #include "production/geometric_sum.hpp"
 #include "production/precision.hpp"
 #include "production/recursion.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 namespace {
@@ -306,11 +307,12 @@ ProductionValue run_variance(const LinearGaussian& machine, std::int64_t n_steps
                              const Poll& poll) {
     const PollWatch watch(poll);
     const auto view = whitened<Real>(machine);
-    const auto size = static_cast<std::ptrdiff_t>(view.n_states) * view.n_states;
-    const std::int64_t root = std::llround(std::sqrt(static_cast<double>(n_steps)));
-    const std::int64_t block =
-        std::min(n_steps, std::clamp<std::int64_t>(root, block_steps, most_between_kept));
-    ForwardCovariances<Real> forward(view, n_steps, block, shortcuts);
+    const std::int64_t block = std::min(steps_between_kept(n_steps), most_between_kept);
+    Covariances<Real> covariances(view);
+    ForwardMoments<Real, Covariances<Real>> forward(
+        covariances, std::vector<Real>(covariances.size(), Real(0.0)), n_steps, block,
+        view.n_states, shortcuts);
+    const std::int64_t settled = forward.settled();
     VarianceRecursion<Real> recursion(view);
     VarianceSum<Real> sum;
     bool converged = false;
@@ -318,23 +320,19 @@ ProductionValue run_variance(const LinearGaussian& machine, std::int64_t n_steps
     VarianceTerms<Real> last{};
     std::int64_t end = n_steps;  // of the times that are still to come
     while (end > 0) {
-        const std::int64_t index = (end - 1) / block;
-        if (forward.is_limit(index) && converged && shortcuts) {
-            const std::int64_t first = forward.n_kept() * block;
-            sum.add(last, static_cast<double>(end - first),
-                    memory_length + static_cast<double>(first / block_steps));
-            end = first;
+        const bool constant = end > settled;
+        // Those of the forward covariances pile up likewise.
+        const auto forward_length = static_cast<double>(constant ? settled / block_steps : end);
+        if (constant && converged && shortcuts) {
+            sum.add(last, static_cast<double>(end - settled), memory_length + forward_length);
+            end = settled;
             continue;
         }
-        const bool constant = forward.is_limit(index);
-        // Those of the forward covariances pile up likewise.
-        const auto forward_length =
-            static_cast<double>(constant ? forward.n_kept() * block / block_steps : end);
-        const Real* covariances = constant ? forward.limit() : forward.block(index);
-        for (std::int64_t at = end - 1 - index * block; at >= 0; --at) {
-            last = recursion.step(constant ? covariances : covariances + at * size);
+        const std::int64_t from = std::max(forward.together_from(end - 1), end - block);
+        for (std::int64_t t = end - 1; t >= from; --t) {
+            last = recursion.step(forward.at(t));
             sum.add(last, 1.0, memory_length + forward_length);
-            const std::int64_t done = n_steps - (index * block + at);
+            const std::int64_t done = n_steps - t;
             if (!converged && done % block_steps == 0) {
                 memory_length = static_cast<double>(done);
                 converged = recursion.converged();
@@ -342,7 +340,7 @@ ProductionValue run_variance(const LinearGaussian& machine, std::int64_t n_steps
                 if (converged) memory_length /= block_steps;
             }
         }
-        end = index * block;
+        end = from;
     }
     return sum.value(n_steps);
 }

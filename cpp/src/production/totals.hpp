@@ -13,6 +13,7 @@
 #include "production/precision.hpp"
 #include "production/recursion.hpp"
 #include "production/rounding.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 

@@ -1,4 +1,5 @@
 #include "entroprod/interruption.hpp"
+#include "runtime/work.hpp"
 
 #include <utility>
 

@@ -8,6 +8,7 @@
 
 #include "entroprod/interruption.hpp"
 #include "numbers/large_products.hpp"
+#include "runtime/work.hpp"
 #include "simd/trajectory/trajectory_kernels.hpp"
 #include "trajectory/path_tasks.hpp"
 

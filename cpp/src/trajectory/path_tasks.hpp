@@ -11,6 +11,7 @@
 #include "entroprod/interruption.hpp"
 #include "entroprod/parallel.hpp"
 #include "entroprod/trajectory.hpp"
+#include "runtime/work.hpp"
 
 namespace entroprod {
 

@@ -9,7 +9,9 @@
 #include <string>
 
 #include "numbers/cholesky.hpp"
+#include "runtime/work.hpp"
 #include "simd/trajectory/trajectory_kernels.hpp"
+#include "trajectory/path_steps.hpp"
 #include "trajectory/path_tasks.hpp"
 
 namespace entroprod {
@@ -63,48 +65,6 @@ private:
     PackMemory memory_, squares_, scratch_;
     TimeVaryingKernels::Generate generate_;
     TimeVaryingKernels::Filter filter_;
-};
-
-// Observations of some steps of a group, (step, component, lane).
-class Steps {
-public:
-    // Room for one step more, since normals come in pairs.
-    Steps(int n_outputs, std::int64_t n_steps)
-        : m_(n_outputs),
-          lanes_(time_varying_kernels().lanes),
-          values_(static_cast<std::size_t>(n_steps + 1) * m_ * lanes_) {}
-
-    double* at(std::int64_t step) const { return values_.get() + step * m_ * lanes_; }
-
-    // Innovations of steps first_step .. + n_steps, put at step `to`.
-    void draw(std::uint64_t key, std::int64_t first_path, std::int64_t first_step,
-              std::int64_t n_steps, std::int64_t to = 0) {
-        time_varying_kernels().draw_normals(key, static_cast<std::uint64_t>(first_path),
-                                            static_cast<std::uint64_t>(first_step) * m_,
-                                            n_steps * m_, at(to));
-    }
-
-    // Steps first_step .. + n_steps of `count` paths from y (count, T, m), or into it.
-    void read(const double* y, std::int64_t total_steps, std::int64_t first_step,
-              std::int64_t n_steps, std::int64_t count) {
-        const std::int64_t size = n_steps * m_;
-        for (std::int64_t lane = 0; lane < count; ++lane) {
-            const double* from = y + (lane * total_steps + first_step) * m_;
-            for (std::int64_t i = 0; i < size; ++i) values_.get()[i * lanes_ + lane] = from[i];
-        }
-    }
-    void write(double* y, std::int64_t total_steps, std::int64_t first_step, std::int64_t n_steps,
-               std::int64_t count) const {
-        const std::int64_t size = n_steps * m_;
-        for (std::int64_t lane = 0; lane < count; ++lane) {
-            double* to = y + (lane * total_steps + first_step) * m_;
-            for (std::int64_t i = 0; i < size; ++i) to[i] = values_.get()[i * lanes_ + lane];
-        }
-    }
-
-private:
-    int m_, lanes_;
-    PackMemory values_;
 };
 
 // The sum of a step's number over the first n_steps, in short sums for little rounding.
@@ -182,12 +142,13 @@ void sample(const TimeVaryingMachine& machine, Batch batch, std::uint64_t key, i
             const Poll& poll, double* y) {
     struct Room {
         Reader reader;
-        Steps steps;
+        PathSteps steps;
     };
     const std::int64_t path_size = batch.n_steps * machine.n_outputs();
     const std::int64_t block = block_of_steps(step_work(machine));
     const auto make_room = [&] {
-        return std::make_unique<Room>(Room{Reader(machine), Steps(machine.n_outputs(), block)});
+        return std::make_unique<Room>(
+            Room{Reader(machine), PathSteps(time_varying_kernels(), machine.n_outputs(), block)});
     };
     const auto work = [&](Room& room, std::int64_t path, std::int64_t count) {
         room.reader.restart();
@@ -206,7 +167,7 @@ void log_prob(const TimeVaryingMachine& machine, Batch batch, const double* y, D
               int n_threads, const Poll& poll, LogDensities out) {
     struct Room {
         Reader reader;
-        Steps steps;
+        PathSteps steps;
         PackMemory step_squares;
     };
     const std::int64_t path_size = batch.n_steps * machine.n_outputs();
@@ -216,8 +177,9 @@ void log_prob(const TimeVaryingMachine& machine, Batch batch, const double* y, D
     const StepMatrices& normalisation = machine.parameters().normalisation;
     const double constant = sum_over_steps(normalisation, batch.n_steps);
     const auto make_room = [&] {
-        return std::make_unique<Room>(Room{Reader(machine), Steps(machine.n_outputs(), block),
-                                           PackMemory(static_cast<std::size_t>(block * lanes))});
+        return std::make_unique<Room>(
+            Room{Reader(machine), PathSteps(time_varying_kernels(), machine.n_outputs(), block),
+                 PackMemory(static_cast<std::size_t>(block * lanes))});
     };
     const auto work = [&](Room& room, std::int64_t path, std::int64_t count) {
         const double* squares = room.step_squares.get();
@@ -247,7 +209,7 @@ SigmaMoments monte_carlo(const TimeVaryingMachine& forward, const TimeVaryingMac
                          double* sigma) {
     struct Room {
         Reader ahead, back;
-        Steps steps;
+        PathSteps steps;
         std::vector<double> sigma;
     };
     const double pair_work = step_work(forward) + step_work(backward);
@@ -259,7 +221,8 @@ SigmaMoments monte_carlo(const TimeVaryingMachine& forward, const TimeVaryingMac
         static_cast<std::size_t>((batch.n_paths + task_size - 1) / task_size));
     const auto make_room = [&] {
         return std::make_unique<Room>(
-            Room{Reader(forward), Reader(backward), Steps(forward.n_outputs(), batch.n_steps),
+            Room{Reader(forward), Reader(backward),
+                 PathSteps(time_varying_kernels(), forward.n_outputs(), batch.n_steps),
                  std::vector<double>(static_cast<std::size_t>(task_size))});
     };
     const auto work = [&](Room& room, std::int64_t path, std::int64_t count) {

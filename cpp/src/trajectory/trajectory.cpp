@@ -6,7 +6,9 @@
 #include <numbers>
 #include <vector>
 
+#include "runtime/work.hpp"
 #include "simd/trajectory/trajectory_kernels.hpp"
+#include "trajectory/path_steps.hpp"
 #include "trajectory/path_tasks.hpp"
 
 namespace entroprod {
@@ -21,87 +23,56 @@ std::int64_t steps_per_block(const LinearGaussian& machine) {
 }
 
 // One thread's view of the machine, with room for some steps of one group of paths.
-class Group {
+class Group : public PathSteps {
 public:
     Group(const LinearGaussian& machine, std::int64_t n_steps)
-        : machine_(machine.lean()),
+        : PathSteps(trajectory_kernels(), machine.n_outputs(), n_steps),
+          machine_(machine.lean()),
           n_(machine.n_states()),
           m_(machine.n_outputs()),
           work_per_step_(step_work(machine)),
-          lanes_(trajectory_kernels().lanes),
-          memory_size_(static_cast<std::size_t>(n_) * lanes_),
-          // One step more, since normals come in pairs.
-          steps_(static_cast<std::size_t>(n_steps + 1) * m_ * lanes_),
+          memory_size_(static_cast<std::size_t>(n_) * lanes()),
           memory_(memory_size_),
-          scratch_(static_cast<std::size_t>(2 * (n_ + m_)) * lanes_),
-          squares_(static_cast<std::size_t>(lanes_)),
-          step_squares_(static_cast<std::size_t>(steps_per_block(machine)) * lanes_),
+          scratch_(static_cast<std::size_t>(2 * (n_ + m_)) * lanes()),
+          squares_(static_cast<std::size_t>(lanes())),
+          step_squares_(static_cast<std::size_t>(steps_per_block(machine)) * lanes()),
           generate_(machine_.bands.diagonal != nullptr ? trajectory_kernels().generate_structured
                                                        : trajectory_kernels().generate(n_, m_)),
           filter_(machine_.bands.diagonal != nullptr ? trajectory_kernels().filter_structured
                                                      : trajectory_kernels().filter(n_, m_)),
           apply_lower_(trajectory_kernels().apply_lower(m_)) {}
 
-    int lanes() const { return lanes_; }
     // Sums of squared innovations since the last restart.
     const double* squares() const { return squares_.get(); }
     const double* step_squares() const { return step_squares_.get(); }
 
     void restart() {
         std::fill_n(memory_.get(), memory_size_, 0.0);
-        std::fill_n(squares_.get(), lanes_, 0.0);
+        std::fill_n(squares_.get(), lanes(), 0.0);
     }
 
-    // Innovations of steps first_step .. + n_steps, held from step `at` on.
-    void draw(std::uint64_t key, std::int64_t first_path, std::int64_t first_step,
-              std::int64_t n_steps, std::int64_t at = 0) {
-        trajectory_kernels().draw_normals(key, static_cast<std::uint64_t>(first_path),
-                                          static_cast<std::uint64_t>(first_step) * m_, n_steps * m_,
-                                          step(at));
+    void generate(std::int64_t n_steps, std::int64_t first = 0) {
+        generate_(machine_, n_steps, at(first), memory_.get(), squares_.get(), scratch_.get());
+        interruption_point(static_cast<double>(n_steps * lanes()) * work_per_step_);
     }
 
-    void generate(std::int64_t n_steps, std::int64_t at = 0) {
-        generate_(machine_, n_steps, step(at), memory_.get(), squares_.get(), scratch_.get());
-        interruption_point(static_cast<double>(n_steps * lanes_) * work_per_step_);
-    }
-
-    void filter(std::int64_t n_steps, int direction, std::int64_t at = 0, bool keep_steps = false) {
-        filter_(machine_, n_steps, direction, step(at), memory_.get(), squares_.get(),
+    void filter(std::int64_t n_steps, int direction, std::int64_t first = 0,
+                bool keep_steps = false) {
+        filter_(machine_, n_steps, direction, at(first), memory_.get(), squares_.get(),
                 keep_steps ? step_squares_.get() : nullptr, scratch_.get());
-        interruption_point(static_cast<double>(n_steps * lanes_) * work_per_step_);
+        interruption_point(static_cast<double>(n_steps * lanes()) * work_per_step_);
     }
 
     void apply_lower(const std::vector<double>& lower, std::int64_t n_steps) {
-        apply_lower_(m_, lower.data(), n_steps, steps_.get());
-    }
-
-    // Steps first_step .. + n_steps of `count` paths from y (count, T, m), or into it.
-    void read(const double* y, std::int64_t total_steps, std::int64_t first_step,
-              std::int64_t n_steps, std::int64_t count) {
-        const std::int64_t size = n_steps * m_;
-        for (std::int64_t lane = 0; lane < count; ++lane) {
-            const double* from = y + (lane * total_steps + first_step) * m_;
-            for (std::int64_t i = 0; i < size; ++i) steps_.get()[i * lanes_ + lane] = from[i];
-        }
-    }
-    void write(double* y, std::int64_t total_steps, std::int64_t first_step, std::int64_t n_steps,
-               std::int64_t count) const {
-        const std::int64_t size = n_steps * m_;
-        for (std::int64_t lane = 0; lane < count; ++lane) {
-            double* to = y + (lane * total_steps + first_step) * m_;
-            for (std::int64_t i = 0; i < size; ++i) to[i] = steps_.get()[i * lanes_ + lane];
-        }
+        apply_lower_(m_, lower.data(), n_steps, at(0));
     }
 
 private:
-    double* step(std::int64_t at) const { return steps_.get() + at * m_ * lanes_; }
-
     WhitenedMachine<double> machine_;
     int n_, m_;
     double work_per_step_;
-    int lanes_;
     std::size_t memory_size_;
-    PackMemory steps_, memory_, scratch_, squares_, step_squares_;
+    PackMemory memory_, scratch_, squares_, step_squares_;
     TrajectoryKernels::Generate generate_;
     TrajectoryKernels::Filter filter_;
     TrajectoryKernels::ApplyLower apply_lower_;

@@ -11,13 +11,13 @@
 // one determinant a step.
 #include <cmath>
 #include <cstddef>
-#include <memory>
 
 #include "simd/decomposition/decomposition_kernels.hpp"
 #include "simd/lanes/lane_machine.hpp"
 #include "simd/lanes/lane_matrix.hpp"
 #include "simd/lanes/logarithm.hpp"
 #include "simd/lanes/pick.hpp"
+#include "simd/lanes/unset_array.hpp"
 #include "simd/lanes/vector.hpp"
 
 namespace entroprod {
@@ -103,11 +103,12 @@ ENTROPROD_INLINE void root_of(const Lanes* pi, Lanes* root, Lanes& margin) {
 }
 
 // R for the times from the starts of the segments to their ends: (n_steps + 1, triangle(N)).
-template <int N, int M>
-void run_forward(const LanePair<N, M>& pair, int n_steps, Lanes* pi, Lanes* roots, Lanes& margin) {
+template <int N>
+ENTROPROD_SHARED void run_forward(const Lanes* transition, const Lanes* driven, int n_steps,
+                                  Lanes* pi, Lanes* roots, Lanes& margin) {
     for (int k = 0; k < n_steps; ++k) {
         root_of<N>(pi, roots + k * triangle(N), margin);
-        map_symmetric<N>(pair.transition, pair.driven, pi);
+        map_symmetric<N>(transition, driven, pi);
     }
     root_of<N>(pi, roots + n_steps * triangle(N), margin);
 }
@@ -294,7 +295,7 @@ void run_back(const LanePair<N, M>& pair, int n_steps, const Lanes* roots, LaneS
 
 // What L steps make of Gamma, Omega and Lambda.
 template <int N>
-ENTROPROD_INLINE void leap_back(const PairMaps<double>& maps, double* gamma, double* omega,
+ENTROPROD_SHARED void leap_back(const PairMaps<double>& maps, double* gamma, double* omega,
                                 double* lambda) {
     constexpr Extent<N> n(N);
     double carried[N * N], carried_t[N * N], product[N * N], other[N * N];
@@ -336,7 +337,7 @@ ENTROPROD_INLINE void spread_state(const PairMaps<double>& maps, double (&state)
 
 // The covariances at the starts of the segments into the lanes, that of the earliest given.
 template <int N>
-ENTROPROD_INLINE void spread_covariance(const PairMaps<double>& maps, const double* first,
+ENTROPROD_SHARED void spread_covariance(const PairMaps<double>& maps, const double* first,
                                         Lanes* pi) {
     constexpr Extent<N> n(N);
     double now[N * N], product[N * N];
@@ -355,12 +356,11 @@ bool advance_pair_stretch(const PairStep<double>& step, const PairMaps<double>& 
                           const double* covariance, const StretchArrays& out, StretchSums& sums) {
     constexpr int size = N * N;
     const LanePair<N, M> pair(step);
-    const auto roots = std::make_unique_for_overwrite<Lanes[]>(
-        (static_cast<std::size_t>(segment_steps) + 1) * triangle(N));
+    const UnsetArray<Lanes> roots((static_cast<std::size_t>(segment_steps) + 1) * triangle(N));
     LaneSums all;
     Lanes pi[size];
     spread_covariance<N>(maps, covariance, pi);
-    run_forward(pair, segment_steps, pi, roots.get(), all.margin);
+    run_forward<N>(pair.transition, pair.driven, segment_steps, pi, roots.get(), all.margin);
     if (!(lowest_of_lanes(all.margin) > 0.0)) return false;
 
     double numbers[3 * size];

@@ -12,8 +12,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
+#include "runtime/work.hpp"
 #include "simd/gradient/gradient_kernel.hpp"
 
 namespace entroprod {
@@ -92,7 +92,7 @@ public:
     }
 
     // The binary digits of n_steps, from the second: twice as many steps, and one more.
-    void run(std::int64_t n_steps, double roundoff, const std::function<void()>& after_round) {
+    void run(std::int64_t n_steps, double roundoff, double work_of_round) {
         int digit = 62;
         while ((n_steps >> digit) == 0) --digit;
         while (--digit >= 0) {
@@ -110,7 +110,7 @@ public:
                 extend();
                 n_done_ += 1.0;
             }
-            after_round();
+            interruption_point(work_of_round);
         }
     }
 
@@ -200,13 +200,13 @@ private:
 template <class Real, int N, int M>
 void double_steps(const AdjointMachine<Real>& machine, Real* record, std::int64_t n_steps,
                   double roundoff, Real* adjoint, Real* adjoint_sums, Real* memory,
-                  const std::function<void()>& after_round) {
+                  double work_of_round) {
     const Extent<N> n(machine.forward.n_states);
     const Extent<M> m(machine.forward.n_outputs);
     Real* rest = memory + adjoint_scratch_size(n, m);
     Doubling<Real, N> doubling(n, rest);
     doubling.start(m, machine, Record<Real>(record, n, m), AdjointScratch<Real>(memory, n, m));
-    doubling.run(n_steps, roundoff, after_round);
+    doubling.run(n_steps, roundoff, work_of_round);
     for (int i = 0; i < 3 * n * n; ++i) {
         adjoint[i] = doubling.result().state[i];
         adjoint_sums[i] = doubling.result().sum[i];

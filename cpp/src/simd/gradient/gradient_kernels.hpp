@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "formulas/adjoint_step.hpp"
 #include "formulas/whitened_machine.hpp"
@@ -15,7 +14,7 @@ constexpr std::size_t doubling_size(std::size_t n, std::size_t m) {
     return adjoint_scratch_size(n, m) + 2 * equal_steps_size(n) + 5 * n * n;
 }
 
-// How L steps change a state and an adjoint, (n, n) each; as in gradient_leap.hpp.
+// How L steps change a state and an adjoint, (n, n) each; as in gradient_leaps.hpp.
 template <class Real>
 struct GradientMaps {
     const Real* filter;        // F^L
@@ -61,11 +60,11 @@ struct GradientKernels {
     using AddEqualSteps = void (*)(const AdjointMachine<Real>& machine, Real* record,
                                    double n_steps, Real* adjoint_sums, Real* sums, Real* scratch);
     // From an adjoint of 0 after n_steps equal steps to that before them, and the sums of those
-    // after each. memory: doubling_size(n, m) numbers. Calls after_round() now and then.
+    // after each. memory: doubling_size(n, m) numbers. work_of_round: for
+    // interruption points.
     using DoubleSteps = void (*)(const AdjointMachine<Real>& machine, Real* record,
                                  std::int64_t n_steps, double roundoff, Real* adjoint,
-                                 Real* adjoint_sums, Real* memory,
-                                 const std::function<void()>& after_round);
+                                 Real* adjoint_sums, Real* memory, double work_of_round);
     struct OfSize {
         RecordSteps record_steps;
         ReverseSteps reverse_steps;

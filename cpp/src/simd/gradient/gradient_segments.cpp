@@ -3,11 +3,11 @@
 // Leaps reach the states at the starts of the segments and the adjoints at their ends, so that each
 // lane has its true ones.
 #include <cstddef>
-#include <memory>
 
 #include "simd/gradient/gradient_kernels.hpp"
 #include "simd/gradient/gradient_lanes.hpp"
 #include "simd/lanes/pick.hpp"
+#include "simd/lanes/unset_array.hpp"
 
 namespace entroprod {
 inline namespace ENTROPROD_ISA {
@@ -32,9 +32,10 @@ ENTROPROD_INLINE void map_and_add(const double* left, const double* right, const
     multiply_into<true>(n, n, n, product, right, out);
 }
 
-// The state some steps later; formulas as in gradient_leap.hpp.
+// The state some steps later; formulas as in gradient_leaps.hpp.
 template <int N>
-void leap_state(const GradientMaps<double>& maps, const double* now, double* next) {
+ENTROPROD_SHARED void leap_state(const GradientMaps<double>& maps, const double* now,
+                                 double* next) {
     constexpr Extent<N> n(N);
     constexpr int size = N * N;
     const double *gamma = now, *omega = now + size, *dual = now + 2 * size;
@@ -63,7 +64,8 @@ void leap_state(const GradientMaps<double>& maps, const double* now, double* nex
 
 // The adjoint some steps earlier, from where Gamma was `gamma`.
 template <int N>
-void leap_adjoint(const GradientMaps<double>& maps, const double* gamma, double* adjoint) {
+ENTROPROD_SHARED void leap_adjoint(const GradientMaps<double>& maps, const double* gamma,
+                                   double* adjoint) {
     constexpr Extent<N> n(N);
     constexpr int size = N * N;
     const AdjointState<double> now(adjoint, N);
@@ -94,7 +96,7 @@ void leap_adjoint(const GradientMaps<double>& maps, const double* gamma, double*
     for (int i = 0; i < size; ++i) now.observability[i] = sum[i];
 }
 
-template <int N, int>
+template <int N>
 void leap_states(const GradientMaps<double>& maps, int n_segments, double* states) {
     constexpr std::ptrdiff_t size = 3 * N * N;
     for (int i = 0; i < n_segments; ++i) {
@@ -109,8 +111,7 @@ void reverse_segments(const AdjointMachine<double>& machine, const GradientMaps<
     constexpr int size = 3 * N * N;
     constexpr auto sums_size = static_cast<int>(gradient_sums_size(N, M));
     const LaneAdjointMachine<N, M> lane_machine(machine);
-    const auto records =
-        std::make_unique_for_overwrite<LaneRecord<N, M>[]>(static_cast<std::size_t>(segment_steps));
+    const UnsetArray<LaneRecord<N, M>> records(static_cast<std::size_t>(segment_steps));
     for (int first = n_segments - register_lanes; first >= 0; first -= register_lanes) {
         Lanes lane_state[size], lane_adjoint[size], lane_sums[sums_size];
         for (int lane = register_lanes - 1; lane >= 0; --lane) {
@@ -132,7 +133,7 @@ void reverse_segments(const AdjointMachine<double>& machine, const GradientMaps<
 
 template <int N, int M>
 struct OfSegments {
-    static constexpr GradientSegments<double> kernel = {leap_states<N, M>, reverse_segments<N, M>};
+    static constexpr GradientSegments<double> kernel = {leap_states<N>, reverse_segments<N, M>};
 };
 template <>
 struct OfSegments<0, 0> {

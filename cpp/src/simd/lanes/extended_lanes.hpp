@@ -70,15 +70,24 @@ ENTROPROD_INLINE void store_lanes(double* to, const Lanes& value) {
     std::memcpy(to, &value.values, sizeof(value.values));
 }
 
+// From two registers of pairs high, low, high, low, .. and back to the first or second of them.
+ENTROPROD_INLINE ExtendedLanes from_pairs(DoubleRegister first, DoubleRegister second) {
+    return {Rearrange::every_other<0>(first, second), Rearrange::every_other<1>(first, second)};
+}
+template <bool second>
+ENTROPROD_INLINE DoubleRegister to_pairs(const ExtendedLanes& value) {
+    return Rearrange::interleaved<second>(value.high, value.low);
+}
+
 ENTROPROD_INLINE ExtendedLanes load_lanes(const Extended* from) {
     DoubleRegister first, second;
     std::memcpy(&first, from, sizeof(first));
     std::memcpy(&second, from + register_lanes / 2, sizeof(second));
-    return {Rearrange::every_other<0>(first, second), Rearrange::every_other<1>(first, second)};
+    return from_pairs(first, second);
 }
 ENTROPROD_INLINE void store_lanes(Extended* to, const ExtendedLanes& value) {
-    const DoubleRegister first = Rearrange::interleaved<false>(value.high, value.low);
-    const DoubleRegister second = Rearrange::interleaved<true>(value.high, value.low);
+    const DoubleRegister first = to_pairs<false>(value);
+    const DoubleRegister second = to_pairs<true>(value);
     std::memcpy(static_cast<void*>(to), &first, sizeof(first));
     std::memcpy(static_cast<void*>(to + register_lanes / 2), &second, sizeof(second));
 }

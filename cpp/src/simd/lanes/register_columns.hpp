@@ -22,8 +22,9 @@ struct WholeLanes {
 struct FewLanes {
     ENTROPROD_INLINE explicit FewLanes(int few) : count(few) {
 #if defined(__AVX2__) && !defined(__AVX512F__)
-        constexpr long long on_and_off[] = {-1, -1, -1, -1, 0, 0, 0, 0};
-        std::memcpy(&mask, on_and_off + register_lanes - count, sizeof(mask));
+        mask = first_lanes(count);
+        mask_of_first = first_lanes(2 * count);
+        mask_of_second = first_lanes(2 * count - register_lanes);
 #endif
     }
 
@@ -34,7 +35,15 @@ struct FewLanes {
         return load_padded(from);
 #endif
     }
-    ENTROPROD_INLINE ExtendedLanes load(const Extended* from) const { return load_padded(from); }
+    ENTROPROD_INLINE ExtendedLanes load(const Extended* from) const {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        const double* numbers = &from->high;
+        return from_pairs(_mm256_maskload_pd(numbers, mask_of_first),
+                          _mm256_maskload_pd(numbers + register_lanes, mask_of_second));
+#else
+        return load_padded(from);
+#endif
+    }
 
     ENTROPROD_INLINE void store(double* to, const Lanes& value) const {
 #if defined(__AVX2__) && !defined(__AVX512F__)
@@ -44,7 +53,13 @@ struct FewLanes {
 #endif
     }
     ENTROPROD_INLINE void store(Extended* to, const ExtendedLanes& value) const {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+        double* numbers = &to->high;
+        _mm256_maskstore_pd(numbers, mask_of_first, to_pairs<false>(value));
+        _mm256_maskstore_pd(numbers + register_lanes, mask_of_second, to_pairs<true>(value));
+#else
         store_padded(to, value);
+#endif
     }
 
 private:
@@ -63,7 +78,15 @@ private:
 
     int count;
 #if defined(__AVX2__) && !defined(__AVX512F__)
-    __m256i mask;
+    // All bits set in the first `few` lanes.
+    ENTROPROD_INLINE static __m256i first_lanes(int few) {
+        constexpr long long on_and_off[] = {-1, -1, -1, -1, 0, 0, 0, 0};
+        const int on = few < 0 ? 0 : few > register_lanes ? register_lanes : few;
+        __m256i result;
+        std::memcpy(&result, on_and_off + register_lanes - on, sizeof(result));
+        return result;
+    }
+    __m256i mask, mask_of_first, mask_of_second;  // of doubles; of the halves of pairs of them
 #endif
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/work.hpp"
 #include "simd/lanes/register_columns.hpp"
 #include "simd/production/production_kernels.hpp"
 

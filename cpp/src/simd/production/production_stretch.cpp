@@ -14,7 +14,7 @@ using LaneTerms = StepTerms<Lanes, Lanes>;
 
 // matrix -> left matrix right, plus the same lane of what is to be added.
 template <int N>
-ENTROPROD_INLINE void map_and_add(const double* left, const double* right, const Lanes* added,
+ENTROPROD_SHARED void map_and_add(const double* left, const double* right, const Lanes* added,
                                   int lane, double* matrix) {
     constexpr Extent<N> n(N);
     double product[N * N];

@@ -13,9 +13,9 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "entroprod/interruption.hpp"
 #include "formulas/whitened_machine.hpp"
 #include "numbers/large_products.hpp"
+#include "runtime/work.hpp"
 #include "simd/lanes/register_columns.hpp"
 #include "simd/production/production_kernels.hpp"
 

@@ -15,7 +15,7 @@
 #include <limits>
 #include <numbers>
 
-#include "entroprod/time_varying.hpp"
+#include "entroprod/steps.hpp"
 #include "numbers/large_products.hpp"
 #include "simd/trajectory/trajectory_kernels.hpp"
 

@@ -2,7 +2,7 @@
 // pack. Blocks of steps are stored as (step, component, lane).
 #pragma once
 
-#include "entroprod/time_varying.hpp"
+#include "entroprod/steps.hpp"
 #include "simd/trajectory/trajectory_kernel.hpp"
 
 namespace entroprod {

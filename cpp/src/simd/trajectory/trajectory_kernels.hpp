@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "entroprod/time_varying.hpp"
+#include "entroprod/steps.hpp"
 #include "formulas/whitened_machine.hpp"
 
 namespace entroprod {

@@ -5,18 +5,16 @@
 #include <cstddef>
 #include <vector>
 
-#include "numbers/wide_matrix.hpp"
+#include "numbers/doubled_maps.hpp"
 #include "simd/decomposition/decomposition_kernels.hpp"
 
 namespace entroprod {
 
-// The maps of 1, 2, 4, .. steps, by doubling. A reader of two stretches, from the end, has after
+// A reader of two stretches, from the end, has after
 // the later one g = gamma h_1 + r_2, and h_1 = A h_0 + p_1 (with A, F^b for the powers A^L,
 // (F^b)^L) after the earlier one, which it reads then:
 //   g -> F^b g + gamma h_0 + r_1 = (F^b gamma A + gamma) h_0 + F^b gamma p_1 + F^b r_2 + r_1,
 //   h_2 = A A h_0 + A p_1 + p_2.
-// Stretch after stretch applies them, and their errors would pile up; so this is done in
-// double-double, from the machines as double has them.
 class PairLeaps {
 public:
     // Up to 2^n_doublings steps.
@@ -35,21 +33,13 @@ public:
         omega_ = driven * driven.transposed();
         gamma_ = back_input * emission;
         lambda_ = whitened.transposed() * whitened;
-        round();
-        for (int i = 0; i < n_doublings; ++i) {
-            twice();
-            round();
-        }
+        maps_.make(*this, n_doublings);
     }
 
     // Of 2^index steps.
     PairMaps<double> maps(int index) const {
-        const double* data = rounded_[static_cast<std::size_t>(index)].data();
-        const auto take = [&data](int rows, int cols) {
-            const double* part = data;
-            data += static_cast<std::ptrdiff_t>(rows) * cols;
-            return part;
-        };
+        PartsOf<const double> parts(maps_.numbers(index));
+        const auto take = [&](int rows, int cols) { return parts.take(rows, cols); };
         const auto [n, b, m] = sizes_;
         return {take(n, n), take(n, n), take(n, n), take(n, n), take(b, b), take(b, b),
                 take(n, n), take(b, n), take(b, b), take(b, n), take(n, n)};
@@ -66,6 +56,8 @@ public:
     }
 
 private:
+    friend class DoubledMaps;
+
     void twice() {
         const WideMatrix transition_t = transition_.transposed();
         const WideMatrix filter_t = filter_.transposed();
@@ -86,18 +78,18 @@ private:
         back_filter_ = back_filter_ * back_filter_;
     }
 
-    void round() {
-        std::vector<double>& numbers = rounded_.emplace_back();
-        for (const WideMatrix& matrix :
-             {transition_, transition_.transposed(), filter_, filter_.transposed(), back_filter_,
-              back_filter_.transposed(), covariance_, cross_, omega_, gamma_, lambda_}) {
-            matrix.append_to(numbers);
-        }
+    std::vector<WideMatrix> now() const {
+        return {transition_,  transition_.transposed(),
+                filter_,      filter_.transposed(),
+                back_filter_, back_filter_.transposed(),
+                covariance_,  cross_,
+                omega_,       gamma_,
+                lambda_};
     }
 
     PairSizes sizes_;
     WideMatrix transition_, filter_, back_filter_, covariance_, cross_, omega_, gamma_, lambda_;
-    std::vector<std::vector<double>> rounded_;
+    DoubledMaps maps_;
 };
 
 }  // namespace entroprod

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "numbers/wide_matrix.hpp"
+#include "numbers/doubled_maps.hpp"
 #include "simd/gradient/gradient_kernels.hpp"
 
 namespace entroprod {
@@ -21,15 +21,11 @@ namespace entroprod {
 //             + Lambda_L Gamma P_L + d_L.
 // The term Lambda_L Gamma P_L collects what Gamma does within the steps, a sum that telescopes. Two
 // stretches give the maps of twice as many steps.
-//
-// Stretch after stretch applies them, and their errors would pile up; so this is done in
-// double-double, from the machine as double has it.
-class GradientLeap {
+class GradientLeaps {
 public:
     // Of up to 2^n_doublings steps.
-    GradientLeap(const WhitenedMachine<double>& machine, int n_doublings)
-        : size_(static_cast<std::size_t>(machine.n_states) * machine.n_states) {
-        const int n = machine.n_states;
+    GradientLeaps(const WhitenedMachine<double>& machine, int n_doublings) : n_(machine.n_states) {
+        const int n = n_;
         filter_ = WideMatrix(n, n, machine.filter());
         transition_ = WideMatrix(n, n, machine.transition);
         gram_ = dual_ = WideMatrix(n, n, machine.emission_gram);
@@ -37,22 +33,20 @@ public:
         gamma_ = WideMatrix(n, n, machine.input_emission);
         z_ = -gram_;
         adjoint_ = -gamma_.transposed();
-        round();
-        for (int i = 0; i < n_doublings; ++i) {
-            twice();
-            round();
-        }
+        maps_.make(*this, n_doublings);
     }
 
     // Of 2^index steps.
     GradientMaps<double> maps(int index) const {
-        const double* data = rounded_[static_cast<std::size_t>(index)].data();
-        const auto at = [&](std::size_t part) { return data + part * size_; };
-        return {at(0), at(1), at(2), at(3), at(4),  at(5),
-                at(6), at(7), at(8), at(9), at(10), at(11)};
+        PartsOf<const double> parts(maps_.numbers(index));
+        const auto take = [&] { return parts.take(n_, n_); };
+        return {take(), take(), take(), take(), take(), take(),
+                take(), take(), take(), take(), take(), take()};
     }
 
 private:
+    friend class DoubledMaps;
+
     void twice() {
         const WideMatrix filter_t = filter_.transposed(), transition_t = transition_.transposed();
         const WideMatrix ahead = filter_ * gamma_, back = gamma_ * transition_;
@@ -76,18 +70,18 @@ private:
         transition_ = transition_ * transition_;
     }
 
-    void round() {
-        std::vector<double>& numbers = rounded_.emplace_back();
-        for (const WideMatrix& matrix :
-             {filter_, filter_.transposed(), transition_, transition_.transposed(), gram_, noise_,
-              z_, v_, gamma_, omega_, dual_, adjoint_}) {
-            matrix.append_to(numbers);
-        }
+    std::vector<WideMatrix> now() const {
+        return {filter_,     filter_.transposed(),
+                transition_, transition_.transposed(),
+                gram_,       noise_,
+                z_,          v_,
+                gamma_,      omega_,
+                dual_,       adjoint_};
     }
 
-    std::size_t size_;
+    int n_;
     WideMatrix filter_, transition_, gram_, noise_, z_, v_, gamma_, omega_, dual_, adjoint_;
-    std::vector<std::vector<double>> rounded_;
+    DoubledMaps maps_;
 };
 
 }  // namespace entroprod
