@@ -6,7 +6,7 @@ import math
 
 import entroprod as ep
 from entroprod import _core
-from entroprod.gaussian.production import _entropy_production
+from entroprod.gaussian.production import total_of
 
 from .machines import two_by_two
 from .row import Row, Rows, costs, require_agreement
@@ -25,7 +25,7 @@ def _against_total(
 ) -> Row:
     times = timer.side_by_side(
         lambda: _decomposed(machine, n_steps, shortcuts=False),
-        lambda: _entropy_production(machine, n_steps, "double", shortcuts=False),
+        lambda: total_of(machine, n_steps, "double", shortcuts=False),
     )
     return costs(
         f"D, L and M of every step, n = m = 2, T = {name}, every step computed",
@@ -53,7 +53,7 @@ def rows(timer: Timer) -> Rows:
     yield costs(f"{what}, every step computed", "`per_step`, every step computed", times, 4.0)
     times = timer.side_by_side(
         lambda: _decomposed(machine, _STEPS, shortcuts=True),
-        lambda: _entropy_production(machine, _STEPS, "double", shortcuts=False),
+        lambda: total_of(machine, _STEPS, "double", shortcuts=False),
     )
     yield costs(f"{what}, with shortcuts", "`entropy_production`, every step computed", times)
     times = timer.side_by_side(

@@ -7,7 +7,7 @@ import numpy as np
 import entroprod as ep
 from entroprod import _core
 from entroprod.gaussian.gradient import _entropy_production_gradient
-from entroprod.gaussian.production import _entropy_production
+from entroprod.gaussian.production import total_of
 
 from . import peers
 from .machines import filter_of_four_states, large, two_by_two
@@ -50,7 +50,7 @@ def _against_lanes(timer: Timer, machine: ep.LinearGaussian) -> Row:
     n_steps = 100_000
     times = timer.side_by_side(
         lambda: _entropy_production_gradient(machine, n_steps, "double", shortcuts=False),
-        lambda: _entropy_production(machine, n_steps, "double", shortcuts=False),
+        lambda: total_of(machine, n_steps, "double", shortcuts=False),
     )
     return costs(
         f"Gradient, n = {machine.n_states}, m = {machine.n_outputs}, T = 10⁵, every step computed",

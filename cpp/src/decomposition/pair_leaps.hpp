@@ -28,11 +28,11 @@ public:
         const WideMatrix back_input(b, m, step.back_input);
         const WideMatrix emission(m, n, step.emission), whitened(m, n, step.whitened_emission);
         const WideMatrix driven = back_input * WideMatrix(m, m, step.noise);
-        covariance_ = input * input.transposed();
-        cross_ = driven * input.transposed();
-        omega_ = driven * driven.transposed();
+        covariance_ = input * transposed(input);
+        cross_ = driven * transposed(input);
+        omega_ = driven * transposed(driven);
         gamma_ = back_input * emission;
-        lambda_ = whitened.transposed() * whitened;
+        lambda_ = transposed(whitened) * whitened;
         maps_.make(*this, n_doublings);
     }
 
@@ -59,15 +59,15 @@ private:
     friend class DoubledMaps;
 
     void twice() {
-        const WideMatrix transition_t = transition_.transposed();
-        const WideMatrix filter_t = filter_.transposed();
-        const WideMatrix back_filter_t = back_filter_.transposed();
+        const WideMatrix transition_t = transposed(transition_);
+        const WideMatrix filter_t = transposed(filter_);
+        const WideMatrix back_filter_t = transposed(back_filter_);
         const WideMatrix carried = back_filter_ * gamma_;  // how p_1 and h_1 enter g
-        const WideMatrix carried_t = carried.transposed();
-        const WideMatrix both = carried * cross_.transposed();
+        const WideMatrix carried_t = transposed(carried);
+        const WideMatrix both = carried * transposed(cross_);
 
         omega_ = carried * covariance_ * carried_t + back_filter_ * omega_ * back_filter_t +
-                 omega_ + both + both.transposed();
+                 omega_ + both + transposed(both);
         cross_ =
             carried * covariance_ * transition_t + back_filter_ * cross_ + cross_ * transition_t;
         gamma_ = carried * transition_ + gamma_;
@@ -79,9 +79,9 @@ private:
     }
 
     std::vector<WideMatrix> now() const {
-        return {transition_,  transition_.transposed(),
-                filter_,      filter_.transposed(),
-                back_filter_, back_filter_.transposed(),
+        return {transition_,  transposed(transition_),
+                filter_,      transposed(filter_),
+                back_filter_, transposed(back_filter_),
                 covariance_,  cross_,
                 omega_,       gamma_,
                 lambda_};

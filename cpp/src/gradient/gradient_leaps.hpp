@@ -32,7 +32,7 @@ public:
         noise_ = omega_ = v_ = WideMatrix(n, n, machine.noise);
         gamma_ = WideMatrix(n, n, machine.input_emission);
         z_ = -gram_;
-        adjoint_ = -gamma_.transposed();
+        adjoint_ = -transposed(gamma_);
         maps_.make(*this, n_doublings);
     }
 
@@ -48,19 +48,19 @@ private:
     friend class DoubledMaps;
 
     void twice() {
-        const WideMatrix filter_t = filter_.transposed(), transition_t = transition_.transposed();
+        const WideMatrix filter_t = transposed(filter_), transition_t = transposed(transition_);
         const WideMatrix ahead = filter_ * gamma_, back = gamma_ * transition_;
         const WideMatrix z_later = z_ + gram_ * back, v_later = v_ + ahead * noise_;
-        const WideMatrix of_omega = ahead * v_.transposed();
-        const WideMatrix of_dual = back.transposed() * z_;
+        const WideMatrix of_omega = ahead * transposed(v_);
+        const WideMatrix of_dual = transposed(back) * z_;
         const WideMatrix adjoint_between = gram_ * gamma_ * noise_ + adjoint_;
 
         adjoint_ = filter_t * adjoint_between * transition_t + z_ * noise_ * transition_t +
                    filter_t * gram_ * v_ + adjoint_;
-        omega_ = filter_ * omega_ * filter_t + ahead * noise_ * ahead.transposed() + of_omega +
-                 of_omega.transposed() + omega_;
-        dual_ = transition_t * dual_ * transition_ + back.transposed() * gram_ * back + of_dual +
-                of_dual.transposed() + dual_;
+        omega_ = filter_ * omega_ * filter_t + ahead * noise_ * transposed(ahead) + of_omega +
+                 transposed(of_omega) + omega_;
+        dual_ = transition_t * dual_ * transition_ + transposed(back) * gram_ * back + of_dual +
+                transposed(of_dual) + dual_;
         z_ = filter_t * z_later + z_ * transition_;
         v_ = v_later * transition_t + filter_ * v_;
         gamma_ = filter_ * back + gamma_;
@@ -71,8 +71,8 @@ private:
     }
 
     std::vector<WideMatrix> now() const {
-        return {filter_,     filter_.transposed(),
-                transition_, transition_.transposed(),
+        return {filter_,     transposed(filter_),
+                transition_, transposed(transition_),
                 gram_,       noise_,
                 z_,          v_,
                 gamma_,      omega_,

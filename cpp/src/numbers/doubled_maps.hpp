@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "numbers/wide_matrix.hpp"
+#include "numbers/matrix.hpp"
 
 namespace entroprod {
 

@@ -36,15 +36,14 @@ private:
 
     void twice() {
         gamma_ = filter_ * gamma_ * transition_ + gamma_;
-        emission_gram_ = filter_.transposed() * emission_gram_ * filter_ + emission_gram_;
-        noise_ = transition_ * noise_ * transition_.transposed() + noise_;
+        emission_gram_ = transposed(filter_) * emission_gram_ * filter_ + emission_gram_;
+        noise_ = transition_ * noise_ * transposed(transition_) + noise_;
         filter_ = filter_ * filter_;
         transition_ = transition_ * transition_;
     }
     std::vector<WideMatrix> now() const {
-        return {
-            gamma_,         filter_, filter_.transposed(), transition_, transition_.transposed(),
-            emission_gram_, noise_};
+        return {gamma_,         filter_, transposed(filter_), transition_, transposed(transition_),
+                emission_gram_, noise_};
     }
 
     int n_;

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from entroprod.boundary.arrays import require_choice
 from entroprod.boundary.errors import NumericalError
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-
-Precision: TypeAlias = Literal["auto", "double", "extended"]
-
 
 # Matrices of doubles, (n, n), at most: the state of the recursions now and before, in
 # double-double; and the machine and three sums, each with its powers, of a doubling.
@@ -31,7 +27,3 @@ def _require_machine(machine: Any, name: str = "machine", *, or_else: str = "") 
         wanted = f"a LinearGaussian or {or_else}" if or_else else "a LinearGaussian"
         msg = f"{name} must be {wanted}, got {type(machine).__name__}"
         raise TypeError(msg)
-
-
-def _require_precision(precision: str) -> None:
-    require_choice(precision, "precision", "auto", "double", "extended")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from entroprod import _core
 from entroprod.boundary.arrays import FloatArray
@@ -12,6 +13,8 @@ from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.readers import GaussianMachine
 from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
 from entroprod.results.production import Decomposition
+from entroprod.results.registry import storable
+from entroprod.results.stored import Stored
 
 # Relative rounding error of a total that automatic precision accepts, as in the core.
 _ACCEPTED_ERROR = 1e-12
@@ -19,8 +22,8 @@ _MISSING = {"n_memories": "a linear-Gaussian machine has a continuum of memories
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A machine and the one that reads its sequences backwards."""
+class PairRecursion:
+    """The recursions of a machine and the one that reads its sequences backwards."""
 
     forward: GaussianMachine
     backward: GaussianMachine
@@ -106,11 +109,12 @@ class Pair:
         )
 
 
+@storable(name="entroprod.GaussianSteps")
 @dataclass(frozen=True)
-class PairSteps:
+class PairSteps(Stored):
     """The values of a pair's steps, for the result that computes them when asked."""
 
-    pair: Pair
+    pair: PairRecursion
     n_steps: int
     precision: str
     refine: bool
@@ -122,6 +126,15 @@ class PairSteps:
     def decomposition(self) -> Decomposition:
         """The retrospective decomposition."""
         return self.pair.decomposition(self.n_steps, self.precision, refine=self.refine)
+
+    def _stored_parts(self) -> dict[str, Any]:
+        pair = {"machine": self.pair.forward, "reader": self.pair.backward}
+        return super()._stored_parts() | {"pair": pair}
+
+    @classmethod
+    def _from_stored_parts(cls, parts: dict[str, Any]) -> PairSteps:
+        pair = PairRecursion(parts["pair"]["machine"], parts["pair"]["reader"])
+        return cls(**parts | {"pair": pair})
 
 
 def _of_core(machine: GaussianMachine) -> _core.LinearGaussian | _core._Parameters:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from entroprod import _core
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
 from entroprod.boundary.memory import available_memory, require_memory
-from entroprod.gaussian.core import Precision, _overflow, _require_machine, _require_precision
+from entroprod.boundary.precision import Precision, require_precision
+from entroprod.gaussian.core import _overflow, _require_machine
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +26,9 @@ _NEGLIGIBLE_MEMORY = 2**26
 _PARAMETERS = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class EntropyProductionGradient:
+class EntropyProductionGradient(Result):
     """Entropy production S_y of a number of steps, and its gradient.
 
     Entry by entry the derivatives of ``total``, in nats per unit of the entry. That of the
@@ -59,10 +63,6 @@ class EntropyProductionGradient:
     rounding_error: float
     precision: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings and nested lists."""
-        return _as_dict(self)
-
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per entry of each matrix; needs pandas."""
         return _as_table(self)
@@ -74,8 +74,9 @@ class EntropyProductionGradient:
         )
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class EntropyProductionRateGradient:
+class EntropyProductionRateGradient(Result):
     """Entropy production rate of a stationary machine, and its gradient.
 
     Entry by entry the derivatives of ``rate``, in nats per step and unit of the entry; that of the
@@ -106,10 +107,6 @@ class EntropyProductionRateGradient:
     innovation_cov: FloatArray
     rounding_error: float
     precision: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings and nested lists."""
-        return _as_dict(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per entry of each matrix; needs pandas."""
@@ -177,7 +174,7 @@ def entropy_production_gradient(
     """
     _require_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
-    _require_precision(precision)
+    require_precision(precision)
     return _entropy_production_gradient(machine, n_steps, precision)
 
 
@@ -224,7 +221,7 @@ def entropy_production_rate_gradient(
            [-2.066116,  0.413223]])
     """
     _require_machine(machine)
-    _require_precision(precision)
+    require_precision(precision)
     machine.require_rate()
     _require_working_memory(machine, precision)
     if machine.n_outputs == 1:  # the spectrum of one output equals that of its reversal
@@ -295,16 +292,6 @@ def _require_working_memory(machine: LinearGaussian, precision: Precision) -> No
 
 def _zeros_like(array: FloatArray) -> FloatArray:
     return as_read_only(np.zeros_like(array))
-
-
-def _as_dict(
-    gradient: EntropyProductionGradient | EntropyProductionRateGradient,
-) -> dict[str, Any]:
-    values = {item.name: getattr(gradient, item.name) for item in fields(gradient)}
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in values.items()
-    }
 
 
 def _as_table(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,10 +37,13 @@ from entroprod.gaussian.stability import (
 )
 from entroprod.gaussian.state_space import StateSpaceForms, as_dynamics
 from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
+from entroprod.results.registry import storable
+from entroprod.results.stored import Remade
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearGaussian(StateSpaceForms):
+class LinearGaussian(StateSpaceForms, Remade):
     """Linear-Gaussian autoregressive machine in canonical (innovations) form.
 
     With a memory h of size n and observations y of size m,
@@ -81,7 +84,8 @@ class LinearGaussian(StateSpaceForms):
     input_matrix: FloatArray
     output_matrix: FloatArray
     innovation_cov: FloatArray
-    _kernel: _core.LinearGaussian = field(init=False, compare=False)
+    if TYPE_CHECKING:  # no field: the core's machine can't be copied, nor turned into data
+        _kernel: _core.LinearGaussian
 
     def __init__(
         self,
@@ -659,9 +663,6 @@ class LinearGaussian(StateSpaceForms):
 
     def __hash__(self) -> int:
         return hash_arrays(self._matrices())
-
-    def __reduce__(self) -> tuple[Callable[..., LinearGaussian], tuple[Any, ...]]:
-        return LinearGaussian, self._matrices()
 
 
 def _without_overflow(product: Callable[[], FloatArray], names: str, formula: str) -> FloatArray:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,6 +24,7 @@ from entroprod.boundary.memory import require_memory
 from entroprod.gaussian.discretisation import Discretisation, discretised_modes
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.stability import readable
+from entroprod.results.registry import storable
 
 _EPSILON = float(np.finfo(np.float64).eps)
 # Eigenvalues this close (relative) to each other's conjugates are one pair given twice.
@@ -33,6 +33,7 @@ _SAME = 64 * _EPSILON
 _LARGEST_CONDITION = 1e6
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
 class DiagonalSSM(LinearGaussian):
     """Linear-Gaussian machine whose memory has a diagonal state matrix, real or complex.
@@ -89,7 +90,8 @@ class DiagonalSSM(LinearGaussian):
     eigenvalues: ComplexArray
     modal_input: ComplexArray
     modal_output: ComplexArray
-    _bands: tuple[FloatArray, FloatArray] = field(init=False, compare=False)
+    if TYPE_CHECKING:  # no field: made of the eigenvalues
+        _bands: tuple[FloatArray, FloatArray]
 
     def __init__(
         self,
@@ -125,6 +127,8 @@ class DiagonalSSM(LinearGaussian):
             own = np.array(array, order="C")
             own.flags.writeable = False
             object.__setattr__(self, name, own)
+        for band in (diagonal, partner):
+            band.flags.writeable = False
         object.__setattr__(self, "_bands", (diagonal, partner))
         kernel = _core.LinearGaussian.with_bands(
             diagonal, partner, self.input_matrix, self.output_matrix, self.innovation_cov
@@ -274,9 +278,13 @@ class DiagonalSSM(LinearGaussian):
             f"n_modes={self.n_modes}, filter_spectral_radius={self.filter_spectral_radius:.6g})"
         )
 
-    def __reduce__(self) -> tuple[Callable[..., LinearGaussian], tuple[Any, ...]]:
-        given = self.eigenvalues, self.modal_input, self.modal_output, self.innovation_cov
-        return DiagonalSSM, given
+    def _stored_parts(self) -> dict[str, Any]:
+        return {
+            "eigenvalues": self.eigenvalues,
+            "input_matrix": self.modal_input,
+            "output_matrix": self.modal_output,
+            "innovation_cov": self.innovation_cov,
+        }
 
 
 def _dense_only(name: str) -> TypeError:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import Any, Literal
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import scipy.linalg
@@ -32,12 +31,15 @@ from entroprod.gaussian.step_arrays import (
     common_length,
     first_steps,
 )
+from entroprod.results.registry import storable
+from entroprod.results.stored import Remade
 
 _MATRICES = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class TimeVaryingLinearGaussian:
+class TimeVaryingLinearGaussian(Remade):
     """Linear-Gaussian autoregressive machine with parameters of its own at every step.
 
     With a memory h of size n and observations y of size m, for t = 1 .. T,
@@ -96,7 +98,10 @@ class TimeVaryingLinearGaussian:
     innovation_cov: FloatArray
     initial_mean: FloatArray
     n_steps: int
-    _step_kernel: _core.TimeVaryingMachine = field(init=False, compare=False)
+    # Steps can't be read in another order than that of time, or as a whole backwards.
+    time_homogeneous: ClassVar[bool] = False
+    if TYPE_CHECKING:  # no field: the core's machine can't be copied, nor turned into data
+        _step_kernel: _core.TimeVaryingMachine
 
     def __init__(
         self,
@@ -417,12 +422,6 @@ class TimeVaryingLinearGaussian:
         last = (a[-1] if a.ndim == 3 else a for a in self._matrices())
         numbers = (self.initial_mean, *last)
         return hash((self.n_steps, *((array + 0.0).tobytes() for array in numbers)))
-
-    def __reduce__(self) -> tuple[Callable[..., TimeVaryingLinearGaussian], tuple[Any, ...]]:
-        make = partial(
-            TimeVaryingLinearGaussian, initial_mean=self.initial_mean, n_steps=self.n_steps
-        )
-        return make, self._matrices()
 
 
 def _as_mean(value: ArrayLike | None, size: int) -> FloatArray:

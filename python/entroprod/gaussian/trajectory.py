@@ -19,28 +19,14 @@ from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.observations import as_sequences, log_densities
 from entroprod.gaussian.readers import (
     GaussianMachine,
-    backward_machine,
     require_length,
 )
 
 
-def is_gaussian(machine: Any, backward: Any) -> bool:
-    """Whether both directions are read by linear-Gaussian machines."""
-    return isinstance(machine, GaussianMachine) and (
-        backward is None or isinstance(backward, GaussianMachine)
-    )
-
-
 def score(
-    machine: Any, sequences: Any, backward: Any, n_threads: int | None
-) -> tuple[FloatArray, FloatArray, int] | None:
-    """Log-densities forward and backward, (N,) each, and T; None where the core can't do it.
-
-    It reads linear-Gaussian machines and paths of one length.
-    """
-    if not is_gaussian(machine, backward) or _is_ragged(sequences):
-        return None
-    other = backward_machine(machine, backward)
+    machine: GaussianMachine, other: GaussianMachine, sequences: Any, n_threads: int | None
+) -> tuple[FloatArray, FloatArray, int]:
+    """Log-densities forward and backward, (N,) each, and T, of paths of one length."""
     read = as_sequences(sequences, machine.n_outputs)
     n_steps = read.paths.shape[1]
     threads = as_thread_count(n_threads)
@@ -56,7 +42,7 @@ def score(
     return ahead, back, n_steps
 
 
-def _is_ragged(sequences: Any) -> bool:
+def is_ragged(sequences: Any) -> bool:
     """Whether these are paths of different lengths: a list of two-dimensional arrays."""
     if not isinstance(sequences, (list, tuple)):
         return False

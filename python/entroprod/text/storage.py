@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entroprod.text.journal import Journal
-from entroprod.text.table import TABLE_SUFFIXES, import_pyarrow, read_results, write_results
+from entroprod.text.table import TABLE_SUFFIXES, read_results, require_packages, write_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class OutputFile:
         ImportError
             Without the extra ``text``.
         """
-        import_pyarrow()
+        require_packages(self.path)
         # A link is followed, as it is when the table is stored.
         directory = Path(os.path.realpath(self.path)).parent
         if not directory.is_dir():

@@ -8,11 +8,11 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from string import Template
 from typing import Any
 
-import entroprod
 from entroprod.boundary.arrays import as_count, require_choice
 from entroprod.questions.block_scale import BlockScale
 from entroprod.text.group_comparison import GroupComparison
@@ -95,7 +95,7 @@ def html_report(
     name = summary.title(told) if title is None else title
     return Template(_part("page.html")).substitute(
         title=escaped(name),
-        version=escaped(entroprod.__version__),
+        version=escaped(version("entroprod")),
         policy=_policy(style, script),
         style=style,
         script=script,
