@@ -13,13 +13,11 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define ENTROPROD_RESTRICT __restrict__
 #define ENTROPROD_INLINE inline __attribute__((always_inline))
-#define ENTROPROD_INLINE_BODY __attribute__((always_inline))
 // For what is done once in a while by many: one copy serves them all.
 #define ENTROPROD_SHARED __attribute__((noinline))
 #else
 #define ENTROPROD_RESTRICT __restrict
 #define ENTROPROD_INLINE __forceinline
-#define ENTROPROD_INLINE_BODY
 #define ENTROPROD_SHARED __declspec(noinline)
 #endif
 

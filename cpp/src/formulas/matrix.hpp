@@ -59,16 +59,21 @@ struct WhoWaits<Real, 0> {
 template <class Real, int Fixed>
 using RowsDone = typename WhoWaits<Real, Fixed>::Type;
 
-// Calls body(i) for the rows i of a fixed number of them. Where a row of doubles is much work, the
-// compiler keeps the loop: unrolled it would be no faster, and take much longer to compile.
-template <class Real, int work_of_row, class Body>
-ENTROPROD_INLINE void for_rows(int rows, const Body& body) {
-    constexpr int much = 12;
-    if constexpr (std::is_same_v<Real, double> && work_of_row >= much) {
-        ENTROPROD_KEEP_LOOP
-        for (int i = 0; i < rows; ++i) body(i);
-    } else {
-        for (int i = 0; i < rows; ++i) body(i);
+// Whether a product's loop over rows is kept. Where a row of doubles is much work, unrolling it
+// would make nothing faster, and take much longer to compile; registers of lanes gain by it.
+template <class Real, int work_of_row>
+inline constexpr bool keep_rows = std::is_same_v<Real, double> && work_of_row >= 12;
+
+// One row of a product.
+template <bool accumulate, class Real, int K, int N>
+ENTROPROD_INLINE void multiply_row(Extent<K> inner, Extent<N> cols, const Real* a, const Real* b,
+                                   Real* ENTROPROD_RESTRICT row) {
+    if constexpr (!accumulate) {
+        for (int j = 0; j < cols; ++j) row[j] = Real(0.0);
+    }
+    for (int k = 0; k < inner; ++k) {
+        const Real factor = a[k];
+        for (int j = 0; j < cols; ++j) row[j] += factor * b[k * cols + j];
     }
 }
 
@@ -78,17 +83,16 @@ ENTROPROD_INLINE void multiply_into(Extent<R> rows, Extent<K> inner, Extent<N> c
                                     const Real* b, Real* ENTROPROD_RESTRICT out) {
     if constexpr (R == 0 || K == 0 || N == 0) {
         LargeProducts<Real>::multiply(accumulate, rows, inner, cols, a, b, out);
+    } else if constexpr (keep_rows<Real, K * N>) {
+        constexpr int n_rows = R;
+        ENTROPROD_KEEP_LOOP
+        for (int i = 0; i < n_rows; ++i) {
+            multiply_row<accumulate>(inner, cols, a + i * inner, b, out + i * cols);
+        }
     } else {
-        for_rows<Real, K * N>(rows, [&](int i) ENTROPROD_INLINE_BODY {
-            Real* ENTROPROD_RESTRICT row = out + i * cols;
-            if constexpr (!accumulate) {
-                for (int j = 0; j < cols; ++j) row[j] = Real(0.0);
-            }
-            for (int k = 0; k < inner; ++k) {
-                const Real factor = a[i * inner + k];
-                for (int j = 0; j < cols; ++j) row[j] += factor * b[k * cols + j];
-            }
-        });
+        for (int i = 0; i < rows; ++i) {
+            multiply_row<accumulate>(inner, cols, a + i * inner, b, out + i * cols);
+        }
     }
 }
 
@@ -106,12 +110,12 @@ ENTROPROD_INLINE void add_transposed_product(Extent<K> inner, Extent<R> rows, Ex
     if constexpr (R == 0 || K == 0 || N == 0) {
         LargeProducts<Real>::add_transposed(inner, rows, cols, a, b, out);
     } else {
-        for_rows<Real, R * N>(inner, [&](int k) ENTROPROD_INLINE_BODY {
+        for (int k = 0; k < inner; ++k) {
             for (int i = 0; i < rows; ++i) {
                 const Real factor = a[k * rows + i];
                 for (int j = 0; j < cols; ++j) out[i * cols + j] += factor * b[k * cols + j];
             }
-        });
+        }
     }
 }
 

@@ -26,7 +26,7 @@ struct DoubleSteps {
 };
 
 // Equal steps are passed once in a computation, single ones by the thousand.
-constexpr int largest_of_equal_steps = largest_fixed < 2 ? largest_fixed : 2;
+constexpr int largest_of_equal_steps = largest_fixed < 3 ? largest_fixed : 3;
 
 GradientKernels<double>::OfSize of_size(int n, int m) {
     return {pick<RecordSteps>(n, m), pick<ReverseSteps>(n, m),

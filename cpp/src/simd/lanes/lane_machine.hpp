@@ -9,7 +9,6 @@ inline namespace ENTROPROD_ISA {
 
 template <int size>
 ENTROPROD_INLINE void spread_all(const double* from, Lanes (&to)[size]) {
-    ENTROPROD_KEEP_LOOP
     for (int i = 0; i < size; ++i) to[i] = Lanes(from[i]);
 }
 
