@@ -190,7 +190,8 @@ def report_of(content: str) -> str:
     rows.append(skipped(content, 4, content, content + "a") | {"skipped_block": content + "2"})
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
     metrics = ["sigma_block_per_token", content]
-    groups = ep.compare_groups({**columns, content: list(range(5))}, metrics=metrics)
+    table = {**columns, content: list(range(5))}
+    groups = ep.compare_groups(table, metrics=metrics, n_bootstrap=100)
     provenance = {"machine": {"model": content}, "source": content, content: {content: [content]}}
     scales = block_scales()
     point, *others = scales

@@ -162,11 +162,12 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Stream whose content takes the name of a file once it is on the disk."""
     # A link is followed: the file that it points to is replaced, not the link.
     path = Path(os.path.realpath(path))
-    # Always the same name: what a killed run has left is written over by the one that goes on. The
-    # lock of the journal keeps others away.
+    # Always the same name: what a killed run has left goes when the next one comes. The lock of the
+    # journal keeps others away; a link of that name isn't followed.
     temporary = path.with_name(f".{path.name}.partial")
+    temporary.unlink(missing_ok=True)
     try:
-        with temporary.open("wb") as stream:
+        with temporary.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
