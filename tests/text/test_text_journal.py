@@ -231,10 +231,10 @@ class TestNames:
     [
         (lambda rows: rows[2].update(sigma_token=0.0), "isn't what was written, from row 0 on"),
         (lambda rows: rows[2]["tokens"].reverse(), "isn't what was written, from row 0 on"),
-        (lambda rows: rows[7].update(skipped_block="x"), "isn't what was written, from row 4 on"),
-        (lambda rows: rows[-1].update(index=200), "isn't what was written, from row 104 on"),
-        (lambda rows: rows.insert(5, rows[4]), "isn't what was written, from row 4 on"),
-        (lambda rows: rows.pop(), "isn't what was written, from row 104 on"),
+        (lambda rows: rows[7].update(skipped_block="x"), "isn't what was written, from row 0 on"),
+        (lambda rows: rows[-1].update(index=200), "isn't what was written, from row 0 on"),
+        (lambda rows: rows.insert(5, rows[4]), "isn't what was written, from row 0 on"),
+        (lambda rows: rows.pop(), "isn't what was written, from row 0 on"),
         (lambda rows: rows.append(rows[0]), "holds 109 rows instead of 108"),
     ],
 )

@@ -19,6 +19,7 @@ from entroprod.text.table import (
     as_table,
     columns_of,
     import_pyarrow,
+    pieces,
     read_results,
     write_results,
 )
@@ -152,7 +153,7 @@ class OutputFile:
         self._store(journal)
         table = read_results(self.path)
         begin = 0
-        for rows in journal.batches():
+        for rows in pieces(journal.batches()):
             wanted = as_table(columns_of([rows]), {})
             if not _is_same(table.iloc[begin : begin + len(rows)], wanted):
                 raise OSError(

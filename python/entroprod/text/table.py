@@ -51,7 +51,7 @@ COLUMNS = {
 }
 _LISTS = {INTEGERS: "int64", NUMBERS: "float64"}
 _KEY = b"entroprod"
-# Rows that are turned into a piece of a Parquet file at once.
+# Rows that are written, or compared, at once.
 _PIECE = 1024
 _NEEDS = 'needs pandas and pyarrow: pip install "entroprod[text]"'
 
@@ -195,11 +195,12 @@ def _write_parquet(
         metadata={_KEY: json.dumps(provenance).encode()},
     )
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
-        for rows in _pieces(batches):
+        for rows in pieces(batches):
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
 
 
-def _pieces(batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+def pieces(batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """Rows in larger batches, which take less time each."""
     waiting: list[Row] = []
     for batch in batches:
         waiting += batch
