@@ -17,7 +17,7 @@ pytest.importorskip("pyarrow")
 from text_machines import CharacterMachine
 from text_run_process import BATCH, sample, score
 
-from entroprod.text import journal, read_results, score_texts, storage
+from entroprod.text import journal, read_results, score_texts, storage, table
 from entroprod.text.journal import Journal
 
 N_BATCHES = 7
@@ -180,7 +180,8 @@ def test_more_rows_than_texts_are_refused(
 def test_a_journal_of_an_older_format_is_refused(machine: CharacterMachine, tmp_path: Path) -> None:
     """In which every line had a checksum of its own."""
     lines = []
-    for each in ({"format": "entroprod text journal 1"}, {"rows": []}, {"rows": []}):
+    contents: list[Any] = [{"format": "entroprod text journal 1"}, {"rows": []}, {"rows": []}]
+    for each in contents:
         text = json.dumps(each, separators=(",", ":")).encode()
         lines.append(b"%08x %b\n" % (zlib.crc32(text), text))
     output = stored(tmp_path, lines)
@@ -198,9 +199,9 @@ class TestNames:
         output = tmp_path / "table.parquet"
         link = output.with_name("table.parquet.journal")
         link.symlink_to(stranger)
-        for options in ({"overwrite": True}, {"resume": True}):
+        for resume in (True, False):
             with pytest.raises(ValueError, match=r"journal .* must be a regular file"):
-                score_texts(machine, ["a."], output=output, **options)
+                score_texts(machine, ["a."], output=output, resume=resume, overwrite=not resume)
         link.unlink()
         output.with_name(".table.parquet.partial").symlink_to(stranger)
         score_texts(machine, ["a."], output=output)
@@ -248,7 +249,7 @@ def test_the_finished_table_is_checked_against_the_journal(
     words: str,
 ) -> None:
     output = tmp_path / f"table{suffix}"
-    write = storage.write_results
+    write = table.write_results
 
     def write_another(path: Path, batches: Iterable[list[Any]], provenance: dict[str, Any]) -> None:
         rows = [row for batch in batches for row in batch]

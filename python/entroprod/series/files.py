@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entroprod.boundary.arrays import as_flag
+from entroprod.boundary.frames import as_frame
 from entroprod.series.table import from_frame
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ def read_table(
         A CSV file (.csv, .tsv or .txt, UTF-8, may be compressed) or a Parquet file (.parquet, .pq).
         Rows are steps in time, the oldest first.
     columns : sequence of str or int, optional
-        Columns to take, by name or by position from 0; by default all but the index.
+        Columns to take, by name or by position from 0; by default all but the index. A string of
+        digits that is no name is a position.
     index : str or int, optional
-        Column that labels the rows, such as a date. It isn't part of the numbers.
+        Column that labels the rows, such as a date. It isn't part of the numbers. Dates, times and
+        numbers must increase strictly from row to row.
     separator : str, optional
         What separates the fields of a CSV file; by default a tab for .tsv and a comma otherwise.
     header : bool
@@ -90,7 +93,10 @@ def read_table(
     else:
         frame = _read_csv(path, separator or _SEPARATORS[suffix], header=header)
     frame = _choose(frame, path, columns, index)
-    table = from_frame(frame, str(path), lambda row: f"row {row + 1}")
+    read = as_frame(frame, str(path))
+    if read is None:
+        raise TypeError(f"{path} must hold a table, got {type(frame).__name__}")
+    table = from_frame(read, str(path), lambda row: f"row {row + 1}")
     return pd.DataFrame(table.values.copy(), index=frame.index, columns=list(table.columns))
 
 
@@ -220,6 +226,8 @@ def _position(frame: pd.DataFrame, path: Path, column: str | int, argument: str)
     if isinstance(column, str):
         if column in names:
             return names.index(column)
+        if column.isdecimal() and int(column) < len(names):  # as a command line gives a position
+            return int(column)
     elif isinstance(column, int) and not isinstance(column, bool):
         if 0 <= column < len(names):
             return column

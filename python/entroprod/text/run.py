@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ from entroprod.boundary.arrays import as_count, as_flag
 from entroprod.boundary.progress import Progress, Report, reporting
 from entroprod.machine.protocol import provenance, require_sampler
 from entroprod.machine.reversals import Reversal, TokenReversal
-from entroprod.text.collection import Texts, as_texts
+from entroprod.text.collection import as_texts
 from entroprod.text.journal import Row
 from entroprod.text.result import TextScores
 from entroprod.text.scoring import BLOCK, TOKEN, Item, Scorer, shown_text
@@ -35,7 +35,7 @@ Items: TypeAlias = Callable[[int, int], list[Item]]
 
 def score_texts(
     machine: Any,
-    texts: Texts | Mapping[str, Sequence[str]] | Sequence[str],
+    texts: Any,
     *,
     delimiters: str = DELIMITERS,
     per_block: int = 1,
@@ -56,8 +56,9 @@ def score_texts(
     machine : language machine
         Such as ``entroprod.neural.HuggingFaceMachine``: a machine of symbols with encode(texts),
         decode(token_ids) and sentence_reversal(per_block=..., delimiters=...).
-    texts : Texts, mapping of str to sequences of str, or sequence of str
-        As from :func:`read_texts`. A mapping names groups.
+    texts : Texts, mapping of str to sequences of str, sequence of str, or data frame
+        As from :func:`read_texts`. A mapping names groups. Of a frame the column ``text`` is taken,
+        with ``group`` and ``id`` where there are such.
     delimiters : str
         Characters that end a sentence when a token ends with them.
     per_block : int
