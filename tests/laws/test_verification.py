@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
-from entroprod.gaussian import production as gaussian_production
-from entroprod.gaussian import reversal
+from entroprod.gaussian import core, reversal
 from entroprod.gaussian.decomposition import Pair
 from entroprod.gaussian.pair import GaussianPair, OwnReader
 from entroprod.laws import CATALOGUE, laws_of
@@ -260,13 +259,13 @@ def _break_rate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _break_recursions_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = gaussian_production.rate_by_doubling
+    genuine = core.rate
 
-    def broken(*args: Any) -> tuple[float, float]:
-        rate, error = genuine(*args)
-        return rate + BREAK, error
+    def broken(*args: Any) -> core.Value:
+        found = genuine(*args)
+        return found._replace(value=found.value + BREAK)
 
-    monkeypatch.setattr("entroprod.laws.rate_laws.rate_by_doubling", broken)
+    monkeypatch.setattr(core, "rate", broken)
 
 
 def _break_nan_rate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
+from entroprod.gaussian import core
 from entroprod.gaussian.generating_function import PairedWeights
 from entroprod.gaussian.sigma_inversion import RELATIVE_ACCURACY, invert
-from entroprod.gaussian.sigma_law import SigmaLaw, sigma_variance_of
+from entroprod.gaussian.sigma_law import SigmaLaw
 
 # The promise for the variance of stable machines, as for the mean.
 RELATIVE = 1e-12
@@ -74,7 +75,7 @@ def test_variance_of_awkward_machines(name: str, n_steps: int) -> None:
         return  # the dense matrix in long double is slow, or no better than double
     exact = dense.variance_by_parts(machine, n_steps)
     for precision in ("auto", "double", "extended"):
-        value, error, _ = sigma_variance_of(machine, n_steps, precision)
+        value, error, _ = core.sigma_variance(machine, n_steps, precision)
         assert abs(value - exact) <= error + RELATIVE * exact + 1e-25
     assert ep.sigma_law(machine, n_steps).variance == pytest.approx(exact, rel=RELATIVE, abs=1e-25)
 
@@ -103,8 +104,8 @@ def test_long_records_add_a_constant_per_step() -> None:
 @pytest.mark.parametrize("n_steps", [1, 100, 1024, 1025, 5000])
 def test_shortcuts_change_nothing(n_steps: int) -> None:
     machine = ept.awkward_machines()["two states, two outputs"]
-    quick = sigma_variance_of(machine, n_steps, "double")[0]
-    slow = sigma_variance_of(machine, n_steps, "double", shortcuts=False)[0]
+    quick = core.sigma_variance(machine, n_steps, "double")[0]
+    slow = core.sigma_variance(machine, n_steps, "double", shortcuts=False)[0]
     assert quick == pytest.approx(slow, rel=RELATIVE)
 
 
