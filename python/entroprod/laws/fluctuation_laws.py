@@ -19,14 +19,13 @@ from entroprod.laws.law import law
 from entroprod.laws.machine_case import REVERSALS, MachineCase
 from entroprod.laws.measurement import DECISIVE_FOR_MACHINES, Measurement, NotApplicable, Worst
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS
-from entroprod.laws.pair_case import is_homogeneous
 from entroprod.laws.precision import sizes
 from entroprod.laws.proposals import require_carried_by_many
 
 _ROUNDING = "the machine's precision, per log-probability of both orders, weighted"
 _FIVE = (
-    "five standard errors, the larger of what the weights give and what E[exp(-2 sigma)] does as an "
-    "average over the reader's paths, E[exp(sigma)] of a machine that reads itself"
+    "five standard errors, the larger of what the weights give and what E[exp(-2 sigma)] does as "
+    "an average over the reader's paths, E[exp(sigma)] of a machine that reads itself"
 )
 
 
@@ -147,13 +146,9 @@ def _mean_weight(case: MachineCase, n_steps: int, name: str) -> tuple[float, flo
     weights = np.where(infinite, 1.0, np.exp(-sigma))
     require_carried_by_many(weights, "E[exp(-sigma)]")
     # Where rare heavy paths are missing from the one average, they show in the other.
-    if case.reads_itself and is_homogeneous(case.machine):
-        finite = np.where(infinite, 0.0, np.exp(np.where(infinite, 0.0, sigma)))
-        second = float(np.where(infinite, 1.0, finite).mean())
-    else:
-        if infinite.any():
-            raise NotApplicable("undecided: another machine reads, and sigma may be infinite")
-        second = float(case.weights_of_reader(n_steps, name).mean())
+    second = case.second_moment(n_steps, name)
+    if infinite.any() and not case.reads_itself:
+        raise NotApplicable("undecided: another machine reads, and sigma may be infinite")
     variance = max(float(weights.var()), second - 1)
     return float(weights.mean()) - 1, N_STANDARD_ERRORS * math.sqrt(variance / len(sigma))
 

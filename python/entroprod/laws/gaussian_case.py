@@ -60,7 +60,7 @@ class GaussianCase(GaussianPairCase):
 
     @property
     def gap(self) -> float:
-        """Decay of both memories, nats of amplitude a step: minus the log of the spectral radius."""
+        """Decay of both memories, nats of amplitude a step: minus the log of their radius."""
         radius = max(self.machine.spectral_radius, self.machine.filter_spectral_radius)
         if radius >= 1:
             raise NotApplicable(f"an eigenvalue of modulus {radius:.6g} does not decay")

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from entroprod.gaussian.pair import GaussianPair
 from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.measurement import NotApplicable
-from entroprod.laws.pair_case import DENSE_LIMIT, EPSILON, ROUNDING_SLACK
+from entroprod.laws.pair_case import DENSE_LIMIT, EPSILON, ROUNDING_SLACK, is_homogeneous
 from entroprod.pairs.pair import Pair
 from entroprod.questions.sigma_law import sigma_law
 
@@ -80,7 +80,7 @@ class Dense(NamedTuple):
         return float(np.sum(self.excess**2)) / 2 + float(linear @ linear)
 
     def log_moment(self, order: float) -> float:
-        """ln E[exp(-order sigma)], for an order between 0 and 1."""
+        """ln E[exp(-order sigma)], where that is finite: always for an order between 0 and 1."""
         weighted = np.eye(len(self.matrix)) + order * self.excess
         linear = self.matrix.T @ self.offset
         constant = float(self.offset @ self.offset) / 2 + self.constant
@@ -126,7 +126,7 @@ class GaussianPairCase(MachineCase):
         return _dense(*self.both_whitened)
 
     @cached_property
-    def nudged_dense(self) -> tuple[Dense, ...]:
+    def nudged_whitened(self) -> tuple[tuple[Whitened, Whitened], ...]:
         """Of pairs whose entries are moved by a relative ``NUDGE``, up or down at random."""
         self.require_dense()
         rng = self.generator(20)
@@ -135,8 +135,13 @@ class GaussianPairCase(MachineCase):
             ahead, back = (_nudge(steps, rng) for steps in self.both_steps)
             if self.reads_itself:
                 back = ahead
-            found.append(_dense(_whitened(ahead), _whitened_backwards(back)))
+            found.append((_whitened(ahead), _whitened_backwards(back)))
         return tuple(found)
+
+    @cached_property
+    def nudged_dense(self) -> tuple[Dense, ...]:
+        """Of the same pairs."""
+        return tuple(_dense(*one) for one in self.nudged_whitened)
 
     def dense_steps(self, dense: Dense) -> Array:
         """(T,) mean of ln p(y_t | before) - ln p(y_t | after) in the order of time, nats.
@@ -165,6 +170,18 @@ class GaussianPairCase(MachineCase):
         paths = np.linalg.solve(ahead.matrix, (normal - ahead.offset).T).T
         return paths.reshape(N_COMPARED_PATHS, self.n_steps, -1)
 
+    def second_moment(self, n_steps: int, name: str) -> float:
+        """Of steps reversed, by the dense densities, where the reader is another machine."""
+        constant = all(map(is_homogeneous, (self.machine, self.reader)))
+        if name != "token" or (self.reads_itself and constant):
+            return super().second_moment(n_steps, name)
+        self.require_dense()
+        ahead, back = (_first(steps, n_steps) for steps in self.both_steps)
+        dense = _dense(_whitened(ahead), _whitened_backwards(back))
+        if float(np.linalg.eigvalsh(dense.excess)[0]) <= -1 / 4:
+            raise NotApplicable("undecided: exp(-sigma) has heavy tails, no fourth moment")
+        return math.exp(dense.log_moment(2.0))
+
     def moved_by_rounding(self, changes: list[float]) -> float:
         """What rounding of all entries does to what moved so much when they were nudged."""
         return ROUNDING_SLACK * EPSILON / NUDGE * max(map(abs, changes))
@@ -183,6 +200,10 @@ def _steps(machine: Any, n_steps: int) -> Steps:
         spread(machine.innovation_cov),
         np.asarray(getattr(machine, "initial_mean", np.zeros(machine.n_states))),
     )
+
+
+def _first(steps: Steps, n_steps: int) -> Steps:
+    return Steps(*(one[:n_steps] for one in steps[:4]), steps.mean)
 
 
 def _nudge(steps: Steps, rng: np.random.Generator) -> Steps:

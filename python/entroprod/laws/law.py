@@ -1,7 +1,7 @@
 """What a law is, and what testing one gives.
 
-A law is a theorem here. The distribution of sigma is called a law, too, as in "law of large numbers"
-and "law of a random variable": that one is ``entroprod.sigma_law``, and "the exact law of sigma".
+A law is a theorem here, as in "second law". Where the library speaks of the law of sigma it means a
+distribution, as in "law of a random variable": that is ``entroprod.sigma_law``.
 """
 
 from __future__ import annotations
@@ -114,6 +114,12 @@ class Law(Generic[CaseT]):
     about_values: bool
     source: str
     check: str
+
+    @property
+    def about(self) -> str:
+        """The pairs that it is about, in words."""
+        words = (self.of.__doc__ or self.of.__name__).splitlines()[0].split(":")[0].rstrip(".")
+        return words[0].lower() + words[1:]
 
     def concerns(self, pair: Pair) -> bool:
         """Whether it is about pairs like this one."""

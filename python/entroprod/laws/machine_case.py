@@ -156,11 +156,12 @@ class MachineCase(PairCase):
     @cached_property
     def form_problem(self) -> str:
         """What is wrong with the form of the log-probabilities that come back, or nothing."""
+        given = self.given  # if there are none, that is no problem of their scores
         try:
-            sequences = [self.given[0, :n_steps] for n_steps in self.lengths_up_to(self.n_steps)]
+            sequences = [given[0, :n_steps] for n_steps in self.lengths_up_to(self.n_steps)]
             for one in sequences:
                 self.score(one[np.newaxis])
-            self.score(self.given)
+            self.score(given)
             if callable(getattr(self.machine, "log_prob_ragged", None)):
                 self.score_ragged(sequences)
         except NotApplicable as reason:
@@ -377,7 +378,8 @@ class MachineCase(PairCase):
 
     def _sigma_of_paths(self, n_steps: int, name: str) -> FloatArray:
         paths = self.paths[:, :n_steps]
-        if name == "token" and not is_homogeneous(self.machine):
+        both = self.machine, self.reader
+        if name == "token" and not all(map(is_homogeneous, both)):
             found: StochasticEntropyProduction = self.pair.score(paths)
             return found.sigma
         self.require_reversible()
@@ -391,7 +393,19 @@ class MachineCase(PairCase):
     def _path_sigma(self) -> dict[tuple[int, str], FloatArray]:
         return {}
 
-    def weights_of_reader(self, n_steps: int, name: str) -> FloatArray:
+    def second_moment(self, n_steps: int, name: str) -> float:
+        """E[exp(-2 sigma)] as an average of exp(-sigma) over the reader's paths.
+
+        Of a machine that reads itself, that is E[exp(sigma)] over its own. Heavy paths that are
+        rare in the one average aren't in the other.
+        """
+        if self.reads_itself and is_homogeneous(self.machine):
+            sigma = self.path_sigma(n_steps, name)
+            finite = np.isfinite(sigma)
+            return float(np.where(finite, np.exp(np.where(finite, sigma, 0.0)), 1.0).mean())
+        return float(self._weights_of_reader(n_steps, name).mean())
+
+    def _weights_of_reader(self, n_steps: int, name: str) -> FloatArray:
         """(N,) exp(-sigma) of paths that the reader has drawn, put into the machine's order."""
         if not can_sample(self.reader):
             raise NotApplicable("the reader has no sampler, which would show its rare paths")

@@ -25,13 +25,15 @@ def memory_is_determined(case: MachineCase) -> Measurement:
     if problem := memory.form_problem(case.given):
         return Measurement(1.0, 0.0, 1.0, detail=problem)
     worst = Worst()
-    for length in range(case.n_steps + 1):
+    for length in (0, *case.lengths_up_to(case.n_steps)):
         together = memory(case.given[:, :length])
         alone = np.concatenate([memory(one[np.newaxis, :length]) for one in case.given])
         for found, what in ((alone, "alone"), (memory(case.given[:, :length]), "again")):
             difference, _ = compare(found, together)
             worst.see(difference, case.tolerance, f"{what}, after {length} symbols")
-    return worst.measurement(f"{len(case.given)} sequences after every step", case.precision.source)
+    return worst.measurement(
+        f"{len(case.given)} sequences after {case.n_steps} steps or fewer", case.precision.source
+    )
 
 
 @law(
@@ -48,7 +50,7 @@ def memory_is_sufficient(case: MachineCase) -> Measurement:
     probes = rng.permutation(n_symbols)[:_MOST_PROBES]
     worst = Worst()
     n_pairs = n_histories = 0
-    for length in range(1, case.n_steps):
+    for length in case.lengths_up_to(case.n_steps - 1) if case.n_steps > 1 else ():
         histories = _histories(case, length, rng)
         n_histories += len(histories)
         _, group, counts = np.unique(

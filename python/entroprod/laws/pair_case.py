@@ -270,6 +270,8 @@ class PairCase:
 
 def allowed_error(value: float) -> float:
     """Error that the library allows itself on an entropy production of this value, nats."""
+    if math.isinf(value):
+        return ABSOLUTE_FLOOR  # it is infinite or it isn't
     return RELATIVE_ACCURACY * abs(value) + ABSOLUTE_FLOOR
 
 

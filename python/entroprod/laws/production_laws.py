@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
@@ -23,10 +24,8 @@ def non_negative(case: PairCase) -> Measurement:
     """How far below zero the sum of the steps falls, which nothing has rounded up to zero."""
     values = case.per_step
     lowest = min(case.finite_total, float(np.sum(values)))
-    try:
+    with contextlib.suppress(NotAvailable):  # not every kind of pair has a curve
         lowest = min(lowest, float(np.min(case.curve)))
-    except NotAvailable:
-        pass  # not every kind of pair has a curve
     summed = EPSILON * case.exact_steps * float(np.sum(np.abs(values)))
     allowed = case.production.rounding_error + summed + ABSOLUTE_FLOOR
     return Measurement(max(0.0, -lowest), allowed, case.scale)

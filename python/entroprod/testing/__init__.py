@@ -16,7 +16,8 @@ or, for laws of linear-Gaussian machines at random::
     def test_reversing_twice(machine):
         ept.check_involution(machine, n_steps=20)
 
-There is a check for every law of ``entroprod.laws.CATALOGUE``, made from it. Strategies need the extra ``testing``, which is Hypothesis; checks don't.
+There is a check for every law of ``entroprod.laws.CATALOGUE``, made from it. Strategies need the
+extra ``testing``, which is Hypothesis; checks don't.
 """
 
 from __future__ import annotations
@@ -51,7 +52,14 @@ if TYPE_CHECKING:
 # Imported when one of their names is asked for.
 _STRATEGY_MODULES = ("discrete", "strategies")
 
-_STRATEGIES = (
+# A check for each law, by its name: made, not written, so that a new law has its own.
+globals().update(CHECKS)
+
+__all__ = [  # noqa: PLE0604
+    "awkward_machines",
+    "check_law",
+    "check_machine",
+    *CHECKS,
     "covariances",
     "diagonal_machines",
     "hidden_markovs",
@@ -67,17 +75,6 @@ _STRATEGIES = (
     "stochastic_matrices",
     "unit_root_machines",
     "unstable_machines",
-)
-
-# A check for each law, by its name: made, not written, so that a new law has its own.
-globals().update(CHECKS)
-
-__all__ = [  # noqa: PLE0604
-    "awkward_machines",
-    "check_law",
-    "check_machine",
-    *CHECKS,
-    *_STRATEGIES,
 ]
 
 
@@ -86,7 +83,7 @@ def __getattr__(name: str) -> Any:
 
     It also tells type checkers that there are names which they don't see: the checks.
     """
-    if name not in _STRATEGIES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         modules = [import_module(f"{__name__}.{stem}") for stem in _STRATEGY_MODULES]

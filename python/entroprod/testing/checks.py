@@ -82,7 +82,8 @@ def check_law(
         raise KeyError(f"no law {name!r}; there are {', '.join(laws)}")
     law = laws[name]
     if not isinstance(pair, law.of):
-        raise TypeError(f"{name} is a law of a {law.of.__name__}; {machine!r} makes none")
+        reader = "" if backward is None else f" read by {backward!r}"
+        raise TypeError(f"{name} is about {law.about}; not about {machine!r}{reader}")
     # The case of all laws of the pair: what they measure doesn't depend on which are asked for.
     result = law(make_case((law, *laws_of(pair)), pair, n_steps, n_paths, seed))
     if result.passed is False:
@@ -159,13 +160,14 @@ def _describe_failure(result: LawResult) -> str:
 
 def make_check(law: Law[Any]) -> Check:
     """``check_law`` for one law, with its statement for a docstring."""
+    usual_paths = min(N_PATHS, law.on.default_paths)
 
     def check(
         machine: Any,
         *,
         backward: Any = None,
         n_steps: int = N_STEPS,
-        n_paths: int = N_PATHS,
+        n_paths: int = usual_paths,
         seed: int = SEED,
     ) -> LawResult:
         return check_law(
@@ -177,8 +179,8 @@ def make_check(law: Law[Any]) -> Check:
     statement = law.statement[0].upper() + law.statement[1:]
     source = f"\n\nSource: {law.source}." if law.source else ""
     check.__doc__ = (
-        f"{statement}.\n\n:func:`check_law` for ``{law.name}``, a law of every "
-        f"``{law.of.__name__}``, with the same parameters, errors and result.{source}\n"
+        f"{statement}.\n\n:func:`check_law` for ``{law.name}``, with the same parameters, errors "
+        f"and result. It is about {law.about}.{source}\n"
     )
     return check
 
