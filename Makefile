@@ -14,7 +14,7 @@ SOURCES := $(shell find cpp -path cpp/tests -prune -o -type f -print)
 CPP_FILES := $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 TESTS_BUILD := build/cpp-tests
 
-.PHONY: help demo pictures test cpp-test py-test bench scaling lint format sanitize docs wheel clean
+.PHONY: help demo pictures test cpp-test py-test bench scaling lint format sanitize lowest hooks docs wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,8 +39,9 @@ $(INSTALLED): $(RUNTIME) CMakeLists.txt $(SOURCES)
 demo: $(INSTALLED) ## the published curves, a Monte Carlo check, and a real data set
 	$(BIN)/entroprod demo
 
-pictures: demo ## renew the picture in README.md from the demo
+pictures: demo $(TOOLS) ## renew the pictures in README.md and on the first page of the documentation
 	mkdir -p docs/images && cp demo/kalman.png docs/images/
+	$(BIN)/python tools/pictures.py
 
 test: lint cpp-test py-test ## lint, types, C++ tests, Python tests and every documented example
 
@@ -52,7 +53,7 @@ cpp-test: $(TOOLS)
 py-test: $(INSTALLED) $(TOOLS)
 	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto
 
-bench: $(INSTALLED) $(TOOLS) ## measure, compare, and write the table in README.md
+bench: $(INSTALLED) $(TOOLS) ## measure, compare, and write the tables in README.md and bench/results
 	$(BIN)/python -m bench
 
 scaling: $(INSTALLED) $(TOOLS) ## how the time of sigma grows with the length of a sequence, and its picture
@@ -73,8 +74,15 @@ format: $(TOOLS) ## format Python and C++ in place
 sanitize: $(TOOLS) ## C++ and Python tests under the address and undefined-behaviour sanitizers
 	tools/sanitize.sh
 
+lowest: ## Python tests on the lowest versions that pyproject.toml names (PYTHON=python3.10)
+	tools/lowest.sh
+
+hooks: $(TOOLS) ## check formatting, ruff and types at every commit
+	pre-commit install
+
 docs: $(INSTALLED) $(DOCS_TOOLS) ## build docs/_build/html, running every page
-	sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+	sphinx-build --quiet --jobs auto --fail-on-warning --keep-going docs docs/_build/html
+	$(BIN)/python tools/check_formulas.py docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 wheel: $(TOOLS) ## build a wheel and try it in an empty environment without a compiler

@@ -1,11 +1,19 @@
 """Sphinx configuration: pages that execute, one bibliography, the API from docstrings."""
 
+import os
 import re
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.unsrt import Style as UnsortedStyle
 from pybtex.style.labels import BaseLabelStyle
+
+# Pages run side by side (sphinx-build -j), each on one thread: threads of many pages, which wait
+# for each other busily, take several times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 project = "entroprod"
 author = "The entroprod developers"
@@ -14,14 +22,17 @@ version = release = installed_version("entroprod")
 
 extensions = [
     "myst_nb",
+    "offline",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinxcontrib.bibtex",
 ]
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = ["_build", "extensions", "jupyter_execute"]
 html_theme = "furo"
 html_title = "entroprod"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 nitpicky = False
 
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist", "colon_fence"]

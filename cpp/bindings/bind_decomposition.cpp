@@ -1,68 +1,19 @@
-#include <pybind11/stl.h>
-
 #include "bindings/arrays.hpp"
+#include "bindings/machine_steps.hpp"
 #include "bindings/topics.hpp"
 #include "entroprod/decomposition.hpp"
-
-#include <array>
 
 namespace py = pybind11;
 using namespace entroprod;
 
 namespace {
 
-// (F, G, C, S, h_1): each matrix with a leading time axis, or without one where it is constant.
-using Parameters = std::array<bindings::Array, 5>;
-
-StepMatrices step_matrices(const bindings::Array& array, std::int64_t n_steps, std::int64_t rows,
-                           std::int64_t cols, const char* name) {
-    if (array.ndim() == 2) {
-        bindings::require_shape(array, {rows, cols}, name);
-        return {array.data(), 0};
-    }
-    if (array.ndim() != 3 || array.shape(0) < n_steps) {
-        throw std::invalid_argument(std::string("wrong shape: ") + name);
-    }
-    bindings::require_shape(array, {array.shape(0), rows, cols}, name);
-    return {array.data(), static_cast<std::ptrdiff_t>(rows * cols)};
-}
-
-// A machine is a LinearGaussian or a tuple of such parameters, which it keeps alive.
-class Machine {
-public:
-    Machine(const py::object& machine, std::int64_t n_steps) {
-        if (py::isinstance<LinearGaussian>(machine)) {
-            steps_ = machine.cast<const LinearGaussian&>().steps();
-            return;
-        }
-        parameters_ = machine.cast<Parameters>();
-        const auto& [state, input, output, cov, mean] = parameters_;
-        const std::int64_t n = mean.shape(0);
-        const std::int64_t m = input.shape(input.ndim() - 1);
-        steps_ = {static_cast<int>(n),
-                  static_cast<int>(m),
-                  step_matrices(state, n_steps, n, n, "state_matrix"),
-                  step_matrices(input, n_steps, n, m, "input_matrix"),
-                  step_matrices(output, n_steps, m, n, "output_matrix"),
-                  step_matrices(cov, n_steps, m, m, "innovation_cov"),
-                  mean.data()};
-    }
-    const MachineSteps& steps() const { return steps_; }
-
-private:
-    Parameters parameters_;
-    MachineSteps steps_{};
-};
-
 // (total, its rounding error, lowest, per_step, retrospective, compression_loss, model_mismatch,
 // rank, loss_error), the arrays (n_steps,) or empty.
 py::tuple decompose_pair(const py::object& forward, const py::object& backward,
                          std::int64_t n_steps, bool with_steps, bool decomposed, bool extended,
                          bool shortcuts) {
-    const Machine one(forward, n_steps), other(backward, n_steps);
-    if (one.steps().n_outputs != other.steps().n_outputs) {
-        throw std::invalid_argument("wrong shape: backward");
-    }
+    const bindings::PairOfSteps pair(forward, backward, n_steps);
     bindings::Array per_step = bindings::new_array({with_steps ? n_steps : 0});
     const std::int64_t size = decomposed ? n_steps : 0;
     bindings::Array parts[] = {bindings::new_array({size}), bindings::new_array({size}),
@@ -77,7 +28,8 @@ py::tuple decompose_pair(const py::object& forward, const py::object& backward,
         out.rank = rank.mutable_data();
     }
     const auto value = bindings::without_gil(py::none(), [&](const Poll& poll) {
-        return decompose(one.steps(), other.steps(), n_steps, {extended, shortcuts}, poll, out);
+        return decompose(pair.forward(), pair.backward(), n_steps, {extended, shortcuts}, poll,
+                         out);
     });
     return py::make_tuple(value.total, value.rounding_error, value.lowest, per_step, parts[0],
                           parts[1], parts[2], rank, value.loss_error);

@@ -8,6 +8,7 @@ PYBIND11_MODULE(_core, module) {
     bind_decomposition(module);
     bind_gradient(module);
     bind_linear_gaussian(module);
+    bind_pair_moments(module);
     bind_production(module);
     bind_reversal(module);
     bind_sigma_law(module);

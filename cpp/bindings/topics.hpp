@@ -7,6 +7,7 @@ void bind_blas(pybind11::module_& module);
 void bind_decomposition(pybind11::module_& module);
 void bind_gradient(pybind11::module_& module);
 void bind_linear_gaussian(pybind11::module_& module);
+void bind_pair_moments(pybind11::module_& module);
 void bind_production(pybind11::module_& module);
 void bind_reversal(pybind11::module_& module);
 void bind_sigma_law(pybind11::module_& module);

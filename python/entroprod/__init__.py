@@ -2,14 +2,11 @@
 
 from importlib.metadata import version as _version
 
-from entroprod import _core, _lapack
-
-_core.set_gemm_address(_lapack.dgemm_address())
-
 from entroprod.boundary.errors import NumericalError
 from entroprod.discrete.enumeration import Enumeration, enumerate_sequences
 from entroprod.discrete.hidden_markov import HiddenMarkov
 from entroprod.discrete.markov_chain import MarkovChain
+from entroprod.discrete.pair import EnumeratedPair
 from entroprod.discrete.sigma_law import DiscreteSigmaLaw
 from entroprod.gaussian.adapters import from_control, from_scipy, from_statsmodels
 from entroprod.gaussian.discretisation import hippo_legs, s4d_legs
@@ -20,8 +17,11 @@ from entroprod.gaussian.gradient import (
     entropy_production_rate_gradient,
 )
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.pair import GaussianPair
+from entroprod.gaussian.pair_law import PairSigmaLaw
+from entroprod.gaussian.quadratic_law import QuadraticLaw
 from entroprod.gaussian.reversal import innovation_reversal_matrix, reversal_norm_squared
-from entroprod.gaussian.sigma_law import SigmaLaw, sigma_variance_rate
+from entroprod.gaussian.sigma_law import SigmaLaw
 from entroprod.gaussian.state_space import StateSpace
 from entroprod.gaussian.structured import DiagonalSSM
 from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
@@ -35,6 +35,9 @@ from entroprod.machine.reversals import (
     Reversal,
     TokenReversal,
 )
+from entroprod.pairs.choice import register_pair
+from entroprod.pairs.pair import NotAvailable, Pair
+from entroprod.pairs.scored import ScoredPair
 from entroprod.questions.block_scale import BlockScale, ScalePoint, block_scale
 from entroprod.questions.monte_carlo import monte_carlo
 from entroprod.questions.production import (
@@ -44,9 +47,12 @@ from entroprod.questions.production import (
 )
 from entroprod.questions.retrospective import RetrospectiveBound, retrospective_bound
 from entroprod.questions.reverse_model import fit_reverse_model
-from entroprod.questions.sigma_law import sigma_law
+from entroprod.questions.sigma_law import sigma_law, sigma_variance_rate
 from entroprod.questions.trajectory import score_reversals, stochastic_entropy_production
 from entroprod.results.production import EntropyProduction
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
+from entroprod.results.storage import load, save
 from entroprod.results.trajectory import MonteCarlo, Skipped, StochasticEntropyProduction
 from entroprod.series import SeriesEntropyProduction, fit_var, series_entropy_production
 from entroprod.text.group_comparison import GroupComparison
@@ -62,8 +68,10 @@ __all__ = [
     "EntropyProduction",
     "EntropyProductionGradient",
     "EntropyProductionRateGradient",
+    "EnumeratedPair",
     "Enumeration",
     "FunctionMachine",
+    "GaussianPair",
     "GroupComparison",
     "HiddenMarkov",
     "Irreversible",
@@ -71,12 +79,18 @@ __all__ = [
     "Machine",
     "MarkovChain",
     "MonteCarlo",
+    "NotAvailable",
     "NumericalError",
+    "Pair",
+    "PairSigmaLaw",
     "Permutation",
     "Plan",
+    "QuadraticLaw",
+    "Result",
     "RetrospectiveBound",
     "Reversal",
     "ScalePoint",
+    "ScoredPair",
     "SeriesEntropyProduction",
     "SigmaLaw",
     "Skipped",
@@ -100,15 +114,19 @@ __all__ = [
     "from_statsmodels",
     "hippo_legs",
     "innovation_reversal_matrix",
+    "load",
     "monte_carlo",
+    "register_pair",
     "retrospective_bound",
     "reversal_norm_squared",
     "s4d_legs",
+    "save",
     "score_reversals",
     "series_entropy_production",
     "sigma_law",
     "sigma_variance_rate",
     "stochastic_entropy_production",
+    "storable",
     "verify",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,6 @@ pytest.importorskip("rich")
 from cli_runs import SCALAR, STATE_SPACE, assert_error, options_of, run, strict_json
 
 import entroprod as ep
-from entroprod.laws import LAWS
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ class TestVerify:
         machine = {"coefficients": [[[3.0, 0.5], [2.0, 0.5]]], "noise_cov": [[1, 0], [0, 1]]}
         result = run("verify", *options_of(machine), "-T", 300, "--n-paths", 100)
         assert result.exit_code == 1, result.output
-        assert f"NO law about the values could be tested ({len(LAWS) - 1} skipped)" in result.stdout
+        assert re.search(r"NO law about the values could be tested \(\d\d skipped\)", result.stdout)
 
     def test_errors_are_exit_code_2(self) -> None:
         assert_error(run("verify"), "FILE")

@@ -185,8 +185,10 @@ def test_a_driven_hidden_ring_that_shows_little_still_has_a_direction() -> None:
 
 
 def test_there_is_no_rate() -> None:
-    with pytest.raises(TypeError, match=r"HiddenMarkov: its rate .*monte_carlo"):
-        ep.entropy_production_rate(HiddenMarkov(STAY, SHOW))  # type: ignore[arg-type]
+    with pytest.raises(
+        TypeError, match=r"HiddenMarkov has no rate here: it is an average .*monte_carlo"
+    ):
+        ep.entropy_production_rate(HiddenMarkov(STAY, SHOW))
 
 
 def test_equality_hash_and_pickle() -> None:

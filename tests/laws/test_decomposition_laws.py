@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
-from entroprod.laws.case import nudge
+from entroprod.laws.gaussian_case import nudge
 
 LENGTHS = st.integers(1, 40)
 CHECKS = (

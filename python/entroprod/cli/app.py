@@ -10,6 +10,7 @@ import entroprod
 from entroprod.cli.demo import demo
 from entroprod.cli.exit_codes import ERROR, ReportingGroup
 from entroprod.cli.kalman import kalman
+from entroprod.cli.machine import machine
 from entroprod.cli.series import series
 from entroprod.cli.text import text
 from entroprod.cli.text_report import report
@@ -52,6 +53,7 @@ def describe(
 
 
 app.command()(kalman)
+app.command()(machine)
 app.command()(series)
 app.command()(train)
 app.command()(text)

@@ -1,11 +1,14 @@
-"""A linear-Gaussian machine from a file or from matrices written on the command line."""
+"""Machines on the command line: matrices in a file or in options, or a name in Python code."""
 
 from __future__ import annotations
 
 import ast
 import functools
+import importlib
 import inspect
 import json
+import runpy
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -102,6 +105,12 @@ class MachineSource:
         }
         return _construct(arrays, options)
 
+    def read_any(self) -> Any:
+        """As ``read``, and any machine where FILE is the name of one in Python code."""
+        if self.file is not None and not self.texts and ":" in self.file.name:
+            return read_reference(str(self.file))
+        return self.read()
+
 
 def takes_machine(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the argument FILE and the matrix options in place of ``source``.
@@ -127,6 +136,46 @@ def takes_machine(command: Callable[..., None]) -> Callable[..., None]:
     wrapper.__signature__ = signature  # type: ignore[attr-defined]
     wrapper.__annotations__ = {each.name: each.annotation for each in parameters + added}
     return wrapper
+
+
+def read_reference(reference: str) -> Any:
+    """The machine that FILE.py:NAME or MODULE:NAME names; a function that makes one is called.
+
+    Raises ValueError naming what is wrong with the reference; what the code itself raises passes.
+    """
+    place, colon, name = reference.rpartition(":")
+    if not (colon and place and name.isidentifier()):
+        raise ValueError(f"MACHINE: expected FILE.py:NAME or MODULE:NAME, got {reference!r}")
+    namespace = _run_file(Path(place)) if place.endswith(".py") else _import(place)
+    if name not in namespace:
+        raise ValueError(f"MACHINE: {place} has no {name}")
+    found = namespace[name]
+    if callable(found) and not hasattr(found, "log_prob"):
+        found = found()
+    if isinstance(found, type) or not callable(getattr(found, "log_prob", None)):
+        raise ValueError(
+            f"MACHINE: {name} in {place} must be a machine, with a method log_prob, or a function "
+            f"that makes one; got {type(found).__name__}"
+        )
+    return found
+
+
+def _run_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ValueError(f"MACHINE: there is no file {path}")
+    # Files beside it can be imported, as when Python runs it.
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        return runpy.run_path(str(path))
+    finally:
+        sys.path.pop(0)
+
+
+def _import(module: str) -> dict[str, Any]:
+    try:
+        return vars(importlib.import_module(module))
+    except ModuleNotFoundError as error:
+        raise ValueError(f"MACHINE: there is no module {error.name}") from None
 
 
 def read_arrays(path: Path) -> dict[str, Matrix]:

@@ -16,10 +16,13 @@ from entroprod.discrete.enumeration_steps import MEMORY_TOLERANCE, EnumeratedSte
 from entroprod.discrete.information import relative_entropy_terms
 from entroprod.discrete.prefixes import Prefixes, digits, read_all, reversed_order
 from entroprod.discrete.sigma_law import DiscreteSigmaLaw, discrete_sigma_law
-from entroprod.machine.protocol import require_discrete
+from entroprod.machine.protocol import require_discrete, require_same_size
 from entroprod.machine.reversals import Reversal, TokenReversal, require_reversal
 from entroprod.results.frames import as_frame
 from entroprod.results.production import EntropyProduction
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
+from entroprod.results.unsaved import kind_of, machine_or_kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +37,14 @@ _NORMALISATION = 1e-5
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class Enumeration:
+class Enumeration(Result):
     """All k^T sequences of a discrete machine, in lexicographic order, with their probabilities.
 
-    Made by :func:`enumerate_sequences`. Its arrays are read-only.
+    Made by :func:`enumerate_sequences`. Its arrays are read-only. Loaded from a file it computes
+    all that it did before, but for what a machine's ``memory`` is needed for, if the machine
+    couldn't be saved.
 
     Attributes
     ----------
@@ -176,9 +182,28 @@ class Enumeration:
 
     def __repr__(self) -> str:
         return (
-            f"Enumeration({type(self._machine).__name__}, n_symbols={self.n_symbols}, "
+            f"Enumeration({kind_of(self._machine)}, n_symbols={self.n_symbols}, "
             f"n_steps={self.n_steps}, total_probability={self.total_probability:.12g})"
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, and lists of those of all sequences."""
+        return super().to_dict() | {
+            "total_probability": self.total_probability,
+            "log_prob": self.log_prob.tolist(),
+            "log_prob_backward": self.log_prob_backward.tolist(),
+        }
+
+    def _stored_parts(self) -> dict[str, Any]:
+        names = ("_machine", "_reader")
+        machines = {name: machine_or_kind(getattr(self, name)) for name in names}
+        return super()._stored_parts() | machines
+
+    def _compared(self) -> dict[str, Any]:
+        return super()._compared() | {
+            "forward": self._forward.steps,
+            "backward": self._backward.steps,
+        }
 
 
 def _terms(ahead: FloatArray, behind: FloatArray) -> FloatArray:
@@ -212,9 +237,10 @@ def enumerate_sequences(
 
     Raises
     ------
+    NotAvailable
+        A ValueError: if there are more symbols than that, with their number.
     ValueError
-        If there are more symbols than that, with their number, or the machine's answers have a
-        wrong shape.
+        If the machine's answers have a wrong shape.
     TypeError
         If a machine has no ``n_symbols`` or no ``log_prob``.
     MemoryError
@@ -241,12 +267,7 @@ def enumerate_sequences(
     max_symbols = as_count(max_symbols, "max_symbols")
     reader = machine if backward is None else backward
     require_discrete(reader, "backward")
-    if reader.n_symbols != machine.n_symbols:
-        msg = (
-            f"backward must have {machine.n_symbols} symbol(s), as machine has, got "
-            f"{reader.n_symbols}"
-        )
-        raise ValueError(msg)
+    require_same_size(machine, reader, "backward")
     forward = read_all(machine, n_steps, max_symbols, "machine")
     other = forward if reader is machine else read_all(reader, n_steps, max_symbols, "backward")
     return Enumeration(forward.n_symbols, n_steps, machine, reader, forward, other)

@@ -15,6 +15,9 @@ from entroprod.discrete.information import logarithm, mean_log, relative_entropy
 from entroprod.discrete.prefixes import Prefixes, digits, reversed_order
 from entroprod.discrete.probabilities import BoolArray
 from entroprod.results.production import Decomposition
+from entroprod.results.registry import storable
+from entroprod.results.stored import Stored
+from entroprod.results.unsaved import kind_of, machine_or_kind
 
 # Memories whose components differ by less, relative to the largest of each component, are one:
 # far above the rounding of a filter in doubles, far below what one symbol changes.
@@ -36,8 +39,9 @@ class _Step(NamedTuple):
     prediction: FloatArray  # (k, k^(T-t)), logarithms
 
 
+@storable
 @dataclass(frozen=True, eq=False)
-class EnumeratedSteps:
+class EnumeratedSteps(Stored):
     """The values of the steps of an enumerated machine, for the result that asks for them."""
 
     forward: Prefixes
@@ -76,11 +80,14 @@ class EnumeratedSteps:
             missing = {"memory_rank": rank}
             return Decomposition(parts[0], parts[1], parts[2], n_memories=count, missing=missing)
         why = (
-            f"{type(self.reader).__name__} has no method memory(sequences), so nothing tells which "
+            f"{kind_of(self.reader)} has no method memory(sequences), so nothing tells which "
             "pasts it takes for the same; retrospective and total need none"
         )
         names = ("compression_loss", "model_mismatch", "memory_rank", "n_memories")
         return Decomposition(parts[0], None, None, missing=dict.fromkeys(names, why))
+
+    def _stored_parts(self) -> dict[str, Any]:
+        return super()._stored_parts() | {"reader": machine_or_kind(self.reader)}
 
     def _steps(self) -> Iterator[_Step]:
         k, n_steps = self.forward.n_symbols, self.forward.n_steps

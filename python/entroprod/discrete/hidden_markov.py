@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,10 +30,13 @@ from entroprod.discrete.probabilities import (
     cumulative,
     stationary_distribution,
 )
+from entroprod.results.registry import storable
+from entroprod.results.stored import Remade
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class HiddenMarkov:
+class HiddenMarkov(Remade):
     """Hidden Markov model of n hidden states and k symbols, as an autoregressive machine.
 
     A hidden state z_t emits the symbol y_t, then moves on. The machine's memory is the **belief**:
@@ -288,9 +291,6 @@ class HiddenMarkov:
 
     def __hash__(self) -> int:
         return hash_arrays(self._arrays())
-
-    def __reduce__(self) -> tuple[Callable[..., HiddenMarkov], tuple[Any, ...]]:
-        return HiddenMarkov, self._arrays()
 
 
 def _by_steps(rows: SymbolArray) -> NDArray[np.int64]:

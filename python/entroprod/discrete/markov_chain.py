@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,10 +28,13 @@ from entroprod.discrete.probabilities import (
     cumulative,
     stationary_distribution,
 )
+from entroprod.results.registry import storable
+from entroprod.results.stored import Remade
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
-class MarkovChain:
+class MarkovChain(Remade):
     """Markov chain of k symbols 0 .. k-1: the discrete machine that remembers its last symbol.
 
     Immutable; equal chains have equal probabilities.
@@ -231,6 +234,3 @@ class MarkovChain:
 
     def __hash__(self) -> int:
         return hash_arrays(self._arrays())
-
-    def __reduce__(self) -> tuple[Callable[..., MarkovChain], tuple[Any, ...]]:
-        return MarkovChain, self._arrays()

@@ -14,6 +14,8 @@ from entroprod.boundary.arrays import FloatArray, as_count
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.machine.scoring import read_log_probs
+from entroprod.pairs.pair import NotAvailable
+from entroprod.results.registry import storable
 
 # Sequences are scored so many symbols at a time.
 _SYMBOLS_AT_ONCE = 2**20
@@ -23,6 +25,7 @@ _ABOVE_ZERO = 1e-4
 _BATCH_ROUNDING = 1e-4
 
 
+@storable
 @dataclass(frozen=True, eq=False)
 class Prefixes:
     """Log-probabilities of all sequences of 1 .. T symbols, in lexicographic order.
@@ -57,9 +60,10 @@ def read_all(machine: Any, n_steps: int, max_symbols: int, name: str) -> Prefixe
 
     Raises
     ------
+    NotAvailable
+        If there are too many sequences, with their number.
     ValueError
-        If there are too many sequences, with their number, or the machine's answers have a wrong
-        shape or are no logarithms of probabilities.
+        If the machine's answers have a wrong shape or are no logarithms of probabilities.
     NumericalError
         If they are NaN, or depend on later symbols.
     """
@@ -91,7 +95,7 @@ def _require_few(k: int, n_steps: int, max_symbols: int) -> None:
         f"symbols are more than {max_symbols:,} symbols in all (max_symbols of "
         "enumerate_sequences); monte_carlo estimates entropy production from samples"
     )
-    raise ValueError(msg)
+    raise NotAvailable(msg)
 
 
 def _chunks(n_sequences: int, n_steps: int) -> Iterator[tuple[int, int]]:

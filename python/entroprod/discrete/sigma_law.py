@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,11 +23,11 @@ from entroprod.machine.reversals import (
     require_plan,
 )
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Values of sigma that differ by less, relative to the log-probabilities that they are differences
 # of (and to 1), are one: far above rounding, and a sigma that near 0 is 0.
@@ -35,12 +35,13 @@ _SAME = 1e-12
 _SEQUENCES_AT_ONCE = 2**16
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class DiscreteSigmaLaw:
+class DiscreteSigmaLaw(Result):
     """Law of sigma = ln P(y) - ln P_b(y reordered) over all sequences of a discrete machine.
 
     Sequences that the reversal can't reorder, since it is no bijection on them, are left out, and
-    all else is conditional on the others.
+    all else is conditional on the others. Its picture is :func:`entroprod.plot.discrete_sigma_law`.
 
     Attributes
     ----------
@@ -71,6 +72,8 @@ class DiscreteSigmaLaw:
     fluctuation_mean: float
     reversible_probability: float
     skipped: Mapping[str, float]
+
+    _picture: ClassVar[str] = "discrete_sigma_law"
 
     @property
     def standard_deviation(self) -> float:
@@ -106,25 +109,11 @@ class DiscreteSigmaLaw:
         below: FloatArray = np.minimum(found, 1.0)[()]
         return below
 
-    def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
-        """Probabilities of the values of sigma; see :func:`entroprod.plot.discrete_sigma_law`."""
-        from entroprod import plot
-
-        return plot.discrete_sigma_law(self, title=title, axes=axes)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists."""
-        return {
-            "sigma": self.sigma.tolist(),
-            "probability": self.probability.tolist(),
-            "n_steps": self.n_steps,
-            "mean": self.mean,
-            "variance": self.variance,
-            "fluctuation_mean": self.fluctuation_mean,
+        return super().to_dict() | {
             "probability_negative": self.probability_negative,
             "probability_infinite": self.probability_infinite,
-            "reversible_probability": self.reversible_probability,
-            "skipped": dict(self.skipped),
         }
 
     def to_frame(self) -> pd.DataFrame:

@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike
 
 from entroprod.boundary.arrays import FloatArray, as_matrix
 from entroprod.boundary.errors import NumericalError
+from entroprod.results.registry import storable
 
 # Largest accepted |A K - G| relative to |G|: far above the rounding of a backward stable least
 # squares solution, far below a gain that the range of A can't reach.
 _GAIN_RESIDUAL = 1e-10
 
 
+@storable
 class StateSpace(NamedTuple):
     """State-space model x_{t+1} = A x_t + w_t, y_t = C x_t + v_t with white noises w and v.
 

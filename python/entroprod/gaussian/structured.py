@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,7 +10,6 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod import _core
 from entroprod.boundary.arrays import (
     ComplexArray,
     FloatArray,
@@ -22,9 +20,11 @@ from entroprod.boundary.arrays import (
 from entroprod.boundary.covariances import as_covariance
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
+from entroprod.gaussian import core
 from entroprod.gaussian.discretisation import Discretisation, discretised_modes
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.stability import readable
+from entroprod.results.registry import storable
 
 _EPSILON = float(np.finfo(np.float64).eps)
 # Eigenvalues this close (relative) to each other's conjugates are one pair given twice.
@@ -33,6 +33,7 @@ _SAME = 64 * _EPSILON
 _LARGEST_CONDITION = 1e6
 
 
+@storable
 @dataclass(frozen=True, eq=False, repr=False)
 class DiagonalSSM(LinearGaussian):
     """Linear-Gaussian machine whose memory has a diagonal state matrix, real or complex.
@@ -89,7 +90,8 @@ class DiagonalSSM(LinearGaussian):
     eigenvalues: ComplexArray
     modal_input: ComplexArray
     modal_output: ComplexArray
-    _bands: tuple[FloatArray, FloatArray] = field(init=False, compare=False)
+    if TYPE_CHECKING:  # no field: made of the eigenvalues
+        _bands: tuple[FloatArray, FloatArray]
 
     def __init__(
         self,
@@ -125,8 +127,10 @@ class DiagonalSSM(LinearGaussian):
             own = np.array(array, order="C")
             own.flags.writeable = False
             object.__setattr__(self, name, own)
+        for band in (diagonal, partner):
+            band.flags.writeable = False
         object.__setattr__(self, "_bands", (diagonal, partner))
-        kernel = _core.LinearGaussian.with_bands(
+        kernel = core.banded_kernel(
             diagonal, partner, self.input_matrix, self.output_matrix, self.innovation_cov
         )
         object.__setattr__(self, "_kernel", kernel)
@@ -237,7 +241,8 @@ class DiagonalSSM(LinearGaussian):
         @cached_property
         def state_matrix(self) -> FloatArray:
             """F, (n, n): a number for each real mode, a 2 by 2 block for each pair."""
-            self._require_working_memory(1)
+            n = self.n_states
+            require_memory(8 * n**2, "machine", f"its state matrix, of shape ({n}, {n}),")
             diagonal, partner = self._bands
             matrix = np.diag(diagonal)
             coupled = np.flatnonzero(partner)
@@ -262,21 +267,19 @@ class DiagonalSSM(LinearGaussian):
         # To look at the paths costs less than the eigenvalues of A.
         return True
 
-    def _require_working_memory(self, n_matrices: int) -> None:
-        n = self.n_states
-        require_memory(
-            8 * n_matrices * n**2, "machine", f"work on {n_matrices} matrices of shape ({n}, {n})"
-        )
-
     def __repr__(self) -> str:
         return (
             f"DiagonalSSM(n_states={self.n_states}, n_outputs={self.n_outputs}, "
             f"n_modes={self.n_modes}, filter_spectral_radius={self.filter_spectral_radius:.6g})"
         )
 
-    def __reduce__(self) -> tuple[Callable[..., LinearGaussian], tuple[Any, ...]]:
-        given = self.eigenvalues, self.modal_input, self.modal_output, self.innovation_cov
-        return DiagonalSSM, given
+    def _stored_parts(self) -> dict[str, Any]:
+        return {
+            "eigenvalues": self.eigenvalues,
+            "input_matrix": self.modal_input,
+            "output_matrix": self.modal_output,
+            "innovation_cov": self.innovation_cov,
+        }
 
 
 def _dense_only(name: str) -> TypeError:

@@ -15,27 +15,38 @@ from collections.abc import Callable
 
 import numpy as np
 
-from entroprod.boundary.arrays import FloatArray
-from entroprod.laws.law import DECISIVE_FOR_MACHINES, Measurement, NotApplicable, Worst, law
+from entroprod.laws.law import law
 from entroprod.laws.machine_case import REVERSALS, MachineCase
+from entroprod.laws.measurement import DECISIVE_FOR_MACHINES, Measurement, NotApplicable, Worst
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS
 from entroprod.laws.precision import sizes
 from entroprod.laws.proposals import require_carried_by_many
 
 _ROUNDING = "the machine's precision, per log-probability of both orders, weighted"
 _FIVE = (
-    "five standard errors, the larger of what the weights and what E[exp(sigma)] = "
-    "E[exp(-2 sigma)] give"
+    "five standard errors, the larger of what the weights give and what E[exp(-2 sigma)] does as "
+    "an average over the reader's paths, E[exp(sigma)] of a machine that reads itself"
 )
 
 
-@law("E[exp(-sigma)] = 1 over all sequences, symbols reversed", _ROUNDING)
+@law(
+    "E[exp(-sigma)] = 1 over all sequences, symbols reversed",
+    _ROUNDING,
+    on=MachineCase,
+    symbols=True,
+    source="[S26] eqs 14-36",
+)
 def enumerated_fluctuation(case: MachineCase) -> Measurement:
     """|E[exp(-sigma)] + lost share - 1| by enumeration."""
     return _by_enumeration(case, "token")
 
 
-@law("E[exp(-sigma)] = 1 over all sequences, blocks of two symbols reversed", _ROUNDING)
+@law(
+    "E[exp(-sigma)] = 1 over all sequences, blocks of two symbols reversed",
+    _ROUNDING,
+    on=MachineCase,
+    symbols=True,
+)
 def enumerated_block_fluctuation(case: MachineCase) -> Measurement:
     """|E[exp(-sigma)] + lost share - 1| by enumeration."""
     return _by_enumeration(case, "block")
@@ -52,7 +63,7 @@ def _by_enumeration(case: MachineCase, name: str) -> Measurement:
     if len(impossible):
         orders = np.stack([REVERSALS[name].plan(one).order for one in impossible])
         moved = np.take_along_axis(impossible, orders, axis=1)
-        lost = float(np.exp(case.score(moved).sum(axis=1)).sum())
+        lost = float(np.exp(case.score(moved, by=case.reader).sum(axis=1)).sum())
     ahead = np.stack(found.per_step_forward or ())
     back = np.stack(found.per_step_backward or ())
     size = sizes(ahead) + sizes(np.where(np.isfinite(back), back, 0.0))
@@ -69,6 +80,8 @@ def _by_enumeration(case: MachineCase, name: str) -> Measurement:
 @law(
     "the mean of sigma is not negative: the second law",
     _ROUNDING + "; five standard errors where it is sampled",
+    on=MachineCase,
+    source="[S26] eqs 14-36",
 )
 def second_law(case: MachineCase) -> Measurement:
     """How far below zero the mean of sigma is, by enumeration where the alphabet allows it."""
@@ -76,7 +89,7 @@ def second_law(case: MachineCase) -> Measurement:
     try:
         found = case.enumerated_production["token"]
     except NotApplicable:
-        sigma = case.path_sigma(case.n_steps)["token"]
+        sigma = case.path_sigma(case.n_steps, "token")
         mean = float(sigma.mean())
         error = 0.0
         if math.isfinite(mean):
@@ -94,13 +107,17 @@ def second_law(case: MachineCase) -> Measurement:
     return worst.measurement(f"{case.enumeration_is}; it is {mean:.6g}", case.precision.source)
 
 
-@law("E[exp(-sigma)] + P(sigma infinite) = 1 over paths, steps reversed", _FIVE)
+@law("E[exp(-sigma)] + P(sigma infinite) = 1 over paths, steps reversed", _FIVE, on=MachineCase)
 def sampled_fluctuation(case: MachineCase) -> Measurement:
     """|mean - 1| over sampled paths of the largest length that decides."""
     return _at_some_length(case, "token", _mean_weight)
 
 
-@law("E[exp(-sigma)] + P(sigma infinite) = 1 over paths, blocks of two steps reversed", _FIVE)
+@law(
+    "E[exp(-sigma)] + P(sigma infinite) = 1 over paths, blocks of two steps reversed",
+    _FIVE,
+    on=MachineCase,
+)
 def sampled_block_fluctuation(case: MachineCase) -> Measurement:
     """|mean - 1| over sampled paths of the largest even length that decides."""
     return _at_some_length(case, "block", _mean_weight)
@@ -109,6 +126,7 @@ def sampled_block_fluctuation(case: MachineCase) -> Measurement:
 @law(
     "E[tanh(sigma/2) / (1 + exp(sigma))] = 0: each path and its reverse balance",
     "five standard errors of a bounded quantity",
+    on=MachineCase,
 )
 def reversed_pairs_balance(case: MachineCase) -> Measurement:
     """The fluctuation theorem of single pairs, which no rare path can dominate.
@@ -116,24 +134,28 @@ def reversed_pairs_balance(case: MachineCase) -> Measurement:
     A path y and its reverse have P(y) tanh(sigma/2)/(1 + e^sigma) in common but for the sign, since
     P(reverse) = P(y) e^-sigma and sigma(reverse) = -sigma.
     """
+    case.require_own_reader()
+    case.require_reversible()
     return _at_some_length(case, "token", _balance)
 
 
-def _mean_weight(sigma: FloatArray) -> tuple[float, float]:
+def _mean_weight(case: MachineCase, n_steps: int, name: str) -> tuple[float, float]:
     """Mean of e^-sigma, with infinite sigma counted as 1, less 1; and its tolerance."""
+    sigma = case.path_sigma(n_steps, name)
     infinite = np.isinf(sigma)
     weights = np.where(infinite, 1.0, np.exp(-sigma))
     require_carried_by_many(weights, "E[exp(-sigma)]")
-    # For a reversal that undoes itself E[e^-2 sigma] = E[e^sigma]: where rare heavy paths are
-    # missing from the one average, they show in the other.
-    finite = np.where(infinite, 0.0, np.exp(np.where(infinite, 0.0, sigma)))
-    second = float(np.where(infinite, 1.0, finite).mean())
+    # Where rare heavy paths are missing from the one average, they show in the other.
+    second = case.second_moment(n_steps, name)
+    if infinite.any() and not case.reads_itself:
+        raise NotApplicable("undecided: another machine reads, and sigma may be infinite")
     variance = max(float(weights.var()), second - 1)
     return float(weights.mean()) - 1, N_STANDARD_ERRORS * math.sqrt(variance / len(sigma))
 
 
-def _balance(sigma: FloatArray) -> tuple[float, float]:
+def _balance(case: MachineCase, n_steps: int, name: str) -> tuple[float, float]:
     """Mean of the bounded quantity over its mean size, and its tolerance in the same unit."""
+    sigma = case.path_sigma(n_steps, name)
     values = np.tanh(sigma / 2) / (1 + np.exp(np.minimum(sigma, 700.0)))
     size = float(np.abs(values).mean())
     if size == 0.0:
@@ -144,10 +166,10 @@ def _balance(sigma: FloatArray) -> tuple[float, float]:
 
 
 def _at_some_length(
-    case: MachineCase, name: str, measure: Callable[[FloatArray], tuple[float, float]]
+    case: MachineCase, name: str, measure: Callable[[MachineCase, int, str], tuple[float, float]]
 ) -> Measurement:
     """Measure at the largest of the lengths T, T/2, T/4 .. at which the average decides."""
-    case.path_sigma(case.n_steps)  # what hinders it at all lengths is raised here
+    case.path_sigma(case.n_steps, name)  # what hinders it at all lengths is raised here
     shortest = 4 if name == "block" else 2
     n_steps = case.n_steps - case.n_steps % 2 if name == "block" else case.n_steps
     if n_steps < shortest:
@@ -155,7 +177,7 @@ def _at_some_length(
     undecided = ""
     while n_steps >= shortest:
         try:
-            residual, tolerance = measure(case.path_sigma(n_steps)[name])
+            residual, tolerance = measure(case, n_steps, name)
         except NotApplicable as reason:
             undecided = undecided or str(reason)
         else:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.laws.case import Array, Case, state_scales
-from entroprod.laws.law import Measurement, law
+from entroprod.laws.gaussian_case import GaussianCase, state_scales
+from entroprod.laws.gaussian_pair_case import Array
+from entroprod.laws.law import law
+from entroprod.laws.measurement import Measurement
 from entroprod.questions import production
 
 _WHY = "rounding of the transformed matrices, by how S_y moves when they are nudged"
@@ -14,8 +16,8 @@ _WHY = "rounding of the transformed matrices, by how S_y moves when they are nud
 _BASIS_CONDITION = 2.0
 
 
-@law("S_y does not depend on the basis of the state", _WHY)
-def state_basis(case: Case) -> Measurement:
+@law("S_y does not depend on the basis of the state", _WHY, on=GaussianCase)
+def state_basis(case: GaussianCase) -> Measurement:
     """S_y of the machine in a random basis of its memory, against S_y."""
     machine = case.machine
     forth, back = _basis(case, 1 / state_scales(machine, case.n_steps))
@@ -30,8 +32,8 @@ def state_basis(case: Case) -> Measurement:
     )
 
 
-@law("S_y does not depend on the basis of the output", _WHY)
-def output_basis(case: Case) -> Measurement:
+@law("S_y does not depend on the basis of the output", _WHY, on=GaussianCase)
+def output_basis(case: GaussianCase) -> Measurement:
     """S_y of the machine with its outputs mixed by a random invertible matrix, against S_y."""
     machine = case.machine
     forth, back = _basis(case, 1 / np.sqrt(np.diag(machine.innovation_cov)))
@@ -47,7 +49,7 @@ def output_basis(case: Case) -> Measurement:
     )
 
 
-def _basis(case: Case, scales: Array) -> tuple[Array, Array]:
+def _basis(case: GaussianCase, scales: Array) -> tuple[Array, Array]:
     """A random well-conditioned matrix after unit scaling, and its inverse."""
     rng = np.random.default_rng(case.seed)
     left, _ = np.linalg.qr(rng.standard_normal((scales.size, scales.size)))
@@ -57,7 +59,7 @@ def _basis(case: Case, scales: Array) -> tuple[Array, Array]:
     return forth * scales, (right.T / stretch @ left.T) / scales[:, None]
 
 
-def _compare(case: Case, transformed: LinearGaussian) -> Measurement:
+def _compare(case: GaussianCase, transformed: LinearGaussian) -> Measurement:
     def total(machine: LinearGaussian) -> float:
         return production.entropy_production(machine, case.n_steps).total
 

@@ -1,4 +1,4 @@
-"""Any machine under examination: its sequences and scores, made once and on demand.
+"""A machine that scores sequences, under examination: they and their scores, on demand.
 
 What a law asks for may be missing: a sampler, a small alphabet, well-formed answers. Then it raises
 ``NotApplicable`` with the reason.
@@ -9,20 +9,22 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, SupportsIndex
+from typing import Any, ClassVar
 
 import numpy as np
 
-from entroprod.boundary.arrays import FloatArray, as_count, read_array
+from entroprod.boundary.arrays import FloatArray, read_array
 from entroprod.boundary.memory import require_memory
-from entroprod.boundary.sequences import AnyArray, told_size
-from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
-from entroprod.laws.law import NotApplicable
+from entroprod.boundary.sequences import AnyArray
+from entroprod.laws.measurement import NotApplicable
+from entroprod.laws.pair_case import PairCase, emits_symbols, is_homogeneous
 from entroprod.laws.precision import Precision, compare, find_precision
-from entroprod.machine.protocol import FunctionMachine, as_machine, provenance
+from entroprod.machine.protocol import FunctionMachine, provenance
 from entroprod.machine.reversals import BlockReversal, Reversal, TokenReversal
-from entroprod.questions.trajectory import score_reversals
-from entroprod.results.trajectory import StochasticEntropyProduction
+from entroprod.pairs.choice import choose_pair
+from entroprod.pairs.pair import Pair
+from entroprod.pairs.scored import ScoredPair
+from entroprod.results.trajectory import MonteCarlo, StochasticEntropyProduction
 
 # Sequences that laws of single ones are tested on, half drawn from the machine, half at random.
 N_GIVEN = 8
@@ -32,8 +34,11 @@ ENUMERATED = 4096
 SCORED_SYMBOLS = 2**18
 # Sequences that a machine is given at once.
 BATCH = 512
-# Lengths at which the form of answers is looked at.
+# Lengths at which the form of answers is looked at, and the steps of all of them together.
 _MOST_LENGTHS = 64
+_MOST_SCORED = 2**20
+# Values beyond this have squares, and log-probabilities, at the end of the doubles.
+_LARGEST_VALUE = 1e150
 # Fewer paths drawn from log_prob itself than this decide nothing.
 _FEW_PATHS = 200
 
@@ -41,25 +46,10 @@ REVERSALS: dict[str, Reversal] = {"token": TokenReversal(), "block": BlockRevers
 
 
 @dataclass(frozen=True)
-class MachineCase:
-    """A machine, a length, a number of paths, and a seed for everything random.
+class MachineCase(PairCase):
+    """The case of laws of any machine that scores sequences: ``log_prob``, and maybe ``sample``."""
 
-    Parameters
-    ----------
-    machine : Machine
-        With ``n_symbols`` or ``n_outputs``.
-    n_steps : int
-        T, the largest length.
-    n_paths : int
-        N, sampled paths.
-    seed : int
-        The same seed gives the same residuals.
-    """
-
-    machine: Any
-    n_steps: int
-    n_paths: int
-    seed: int
+    examines: ClassVar[type[Pair]] = ScoredPair
 
     # ------------------------------------------------------------------ what the machine is
 
@@ -76,16 +66,14 @@ class MachineCase:
 
     def require_values(self) -> int:
         """Components of a value."""
-        if self.n_symbols is not None:
+        if emits_symbols(self.machine):
             raise NotApplicable("the machine emits symbols, not values")
         return int(self.machine.n_outputs)
 
     @property
     def has_sampler(self) -> bool:
         """Whether the machine can draw sequences."""
-        if isinstance(self.machine, FunctionMachine):
-            return self.machine.sampler is not None
-        return callable(getattr(self.machine, "sample", None))
+        return can_sample(self.machine)
 
     def require_sampler(self) -> None:
         """Not applicable where the machine can't draw sequences."""
@@ -93,25 +81,32 @@ class MachineCase:
             raise NotApplicable("the machine has no sampler")
 
     def require_reversible(self) -> None:
-        """Not applicable where the machine can't read reordered sequences."""
-        if isinstance(self.machine, TimeVaryingLinearGaussian):
-            raise NotApplicable("a machine that changes in time has two readings backwards")
+        """Not applicable where reordered sequences can't be read."""
+        if not (is_homogeneous(self.machine) and is_homogeneous(self.reader)):
+            raise NotApplicable("a machine that changes in time reads steps in no other order")
         if problem := self.form_problem:
             raise NotApplicable(problem)
 
-    def generator(self, stream: int) -> np.random.Generator:
-        """One of the independent sources of randomness of the laws."""
-        return np.random.default_rng([self.seed, stream])
+    @cached_property
+    def exchanged(self) -> Pair:
+        """The pair in which machine and reader have exchanged their places."""
+        return self.pair if self.reads_itself else choose_pair(self.reader, self.machine)
 
     @cached_property
     def precision(self) -> Precision:
         """What equal log-probabilities may differ by."""
 
-        def noise() -> float:
-            together = self.score(self.given)
-            return compare(self.score(self.given[:-1]), together[:-1])[0]
+        def found(machine: Any) -> Precision:
+            def noise() -> float:
+                together = self.score(self.given, by=machine)
+                return compare(self.score(self.given[:-1], by=machine), together[:-1])[0]
 
-        return find_precision(provenance(self.machine), self.raw(self.given), noise)
+            return find_precision(provenance(machine), self.raw(self.given, by=machine), noise)
+
+        machines = [self.machine] if self.reads_itself else [self.machine, self.reader]
+        if not is_homogeneous(self.reader):
+            machines = machines[:1]  # its log_prob is about sequences that aren't reversed
+        return max(map(found, machines), key=lambda one: one.tolerance)
 
     @property
     def tolerance(self) -> float:
@@ -120,19 +115,21 @@ class MachineCase:
 
     # ------------------------------------------------------------------ scoring
 
-    def raw(self, paths: AnyArray) -> AnyArray:
+    def raw(self, paths: AnyArray, *, by: Any = None) -> AnyArray:
         """What log_prob returns for (N, T) symbols or (N, T, m) values of one batch."""
-        answer = _read(self.machine.log_prob(paths.copy()), "log_prob")
+        own = by is None or by is self.machine
+        machine, what = (self.machine, "log_prob") if own else (by, "log_prob of the reader")
+        answer = _read(machine.log_prob(paths.copy()), what)
         if answer.shape != paths.shape[:2] or answer.dtype.kind not in "fiu":
             raise NotApplicable(
-                f"log_prob returns {answer.dtype} of shape {answer.shape} for sequences of shape "
+                f"{what} returns {answer.dtype} of shape {answer.shape} for sequences of shape "
                 f"{paths.shape}, not {paths.shape[:2]} real numbers"
             )
         return answer
 
-    def score(self, paths: AnyArray) -> FloatArray:
+    def score(self, paths: AnyArray, *, by: Any = None) -> FloatArray:
         """(N, T) log-probabilities of paths of one length, as log_prob gives them."""
-        rows = [self.raw(paths[at : at + BATCH]) for at in range(0, len(paths), BATCH)]
+        rows = [self.raw(paths[at : at + BATCH], by=by) for at in range(0, len(paths), BATCH)]
         return np.concatenate(rows).astype(np.float64)
 
     def score_ragged(self, sequences: list[AnyArray]) -> list[FloatArray]:
@@ -151,15 +148,20 @@ class MachineCase:
             )
         return [row.astype(np.float64) for row in rows]
 
+    def lengths_up_to(self, n_steps: int) -> list[int]:
+        """Some lengths from 1 on, the last one included, that aren't too many steps together."""
+        n_lengths = min(n_steps, _MOST_LENGTHS, max(2, _MOST_SCORED // n_steps))
+        return [int(n) for n in np.unique(np.linspace(1, n_steps, n_lengths).astype(np.int64))]
+
     @cached_property
     def form_problem(self) -> str:
         """What is wrong with the form of the log-probabilities that come back, or nothing."""
+        given = self.given  # if there are none, that is no problem of their scores
         try:
-            lengths = np.unique(np.linspace(1, self.n_steps, min(self.n_steps, _MOST_LENGTHS)))
-            sequences = [self.given[0, : int(n_steps)] for n_steps in lengths]
+            sequences = [given[0, :n_steps] for n_steps in self.lengths_up_to(self.n_steps)]
             for one in sequences:
                 self.score(one[np.newaxis])
-            self.score(self.given)
+            self.score(given)
             if callable(getattr(self.machine, "log_prob_ragged", None)):
                 self.score_ragged(sequences)
         except NotApplicable as reason:
@@ -191,6 +193,11 @@ class MachineCase:
         if not self.has_sampler or self.sample_problem:
             return np.zeros(m), np.ones(m)
         drawn = self.drawn_first.reshape(-1, m)
+        if np.max(np.abs(drawn)) > _LARGEST_VALUE:
+            raise NotApplicable(
+                f"undecidable: the machine draws values of {np.max(np.abs(drawn)):.0e}, whose "
+                "squares exceed all doubles"
+            )
         spread = drawn.std(axis=0)
         return drawn.mean(axis=0), np.where(spread > 0.0, spread, 1.0)
 
@@ -204,9 +211,9 @@ class MachineCase:
         """What is wrong with the form of the sequences that the machine draws, or nothing."""
         return self.describe_sample(self.drawn_first, N_GIVEN)
 
-    def describe_sample(self, drawn: AnyArray, n_paths: int) -> str:
-        """What is wrong with drawn sequences, or nothing."""
-        shape: tuple[int, ...] = (n_paths, self.n_steps)
+    def describe_sample(self, drawn: AnyArray, n_paths: int, n_steps: int | None = None) -> str:
+        """What is wrong with drawn sequences, of T steps or as told, or nothing."""
+        shape: tuple[int, ...] = (n_paths, self.n_steps if n_steps is None else n_steps)
         if self.n_symbols is None:
             shape += (self.require_values(),)
         if drawn.shape != shape:
@@ -328,6 +335,19 @@ class MachineCase:
 
     # ------------------------------------------------------------------ entropy production
 
+    def sampled(self, n_steps: int) -> MonteCarlo:
+        """N sampled paths with their sigma kept."""
+        self.require_sampler()
+        if problem := self.sample_problem or self.form_problem:
+            raise NotApplicable(problem)
+        return super().sampled(n_steps)
+
+    @property
+    def sigma_error(self) -> float:
+        """What rounding may do to the sigma of one typical path, nats."""
+        scores = np.maximum(1.0, np.abs(self.path_scores[:, : self.law_steps]))
+        return 2 * self.tolerance * float(scores.sum(axis=1).mean())
+
     @cached_property
     def enumerated_production(self) -> dict[str, StochasticEntropyProduction]:
         """Entropy production of all enumerated sequences that are possible, by reversal."""
@@ -340,51 +360,71 @@ class MachineCase:
         paths = self.enumerated[self.enumerated_possible]
         if not len(paths):
             raise NotApplicable(f"{self.enumeration_is} have probability 0")
-        return score_reversals(self.machine, paths, REVERSALS, keep_per_step=True)
+        found: dict[str, StochasticEntropyProduction] = self.pair.score_reversals(
+            paths, REVERSALS, keep_per_step=True
+        )
+        return found
 
     @property
     def enumerated_possible(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which enumerated sequences have a probability above 0."""
         return np.asarray(np.isfinite(self.enumerated_scores).all(axis=1))
 
-    def path_sigma(self, n_steps: int) -> dict[str, FloatArray]:
-        """(N,) sigma of the first steps of the paths, by reversal."""
-        if n_steps not in self._path_sigma:
-            self.require_reversible()
-            if np.isneginf(self.path_scores).any():
-                raise NotApplicable("some of the paths that were drawn have probability 0")
-            ahead = self.path_scores[:, :n_steps].sum(axis=1)
-            orders = {name: one.plan(np.arange(n_steps)).order for name, one in REVERSALS.items()}
-            self._path_sigma[n_steps] = {
-                name: ahead - self.score(self.paths[:, order]).sum(axis=1)
-                for name, order in orders.items()
-            }
-        return self._path_sigma[n_steps]
+    def path_sigma(self, n_steps: int, name: str) -> FloatArray:
+        """(N,) sigma of the first steps of the paths, under one of the reversals."""
+        if (n_steps, name) not in self._path_sigma:
+            self._path_sigma[n_steps, name] = self._sigma_of_paths(n_steps, name)
+        return self._path_sigma[n_steps, name]
+
+    def _sigma_of_paths(self, n_steps: int, name: str) -> FloatArray:
+        paths = self.paths[:, :n_steps]
+        both = self.machine, self.reader
+        if name == "token" and not all(map(is_homogeneous, both)):
+            found: StochasticEntropyProduction = self.pair.score(paths)
+            return found.sigma
+        self.require_reversible()
+        if np.isneginf(self.path_scores).any():
+            raise NotApplicable("some of the paths that were drawn have probability 0")
+        order = REVERSALS[name].plan(np.arange(n_steps)).order
+        ahead = self.path_scores[:, :n_steps].sum(axis=1)
+        return ahead - self.score(paths[:, order], by=self.reader).sum(axis=1)
 
     @cached_property
-    def _path_sigma(self) -> dict[int, dict[str, FloatArray]]:
+    def _path_sigma(self) -> dict[tuple[int, str], FloatArray]:
         return {}
 
+    def second_moment(self, n_steps: int, name: str) -> float:
+        """E[exp(-2 sigma)] as an average of exp(-sigma) over the reader's paths.
 
-def make_case(
-    machine: Any,
-    n_steps: int,
-    n_paths: int,
-    seed: int,
-    *,
-    n_symbols: SupportsIndex | None = None,
-    n_outputs: SupportsIndex | None = None,
-) -> MachineCase:
-    """A case of anything that ``as_machine`` takes; machines of a fixed length get no more steps.
+        Of a machine that reads itself, that is E[exp(sigma)] over its own. Heavy paths that are
+        rare in the one average aren't in the other.
+        """
+        if self.reads_itself and is_homogeneous(self.machine):
+            sigma = self.path_sigma(n_steps, name)
+            finite = np.isfinite(sigma)
+            return float(np.where(finite, np.exp(np.where(finite, sigma, 0.0)), 1.0).mean())
+        return float(self._weights_of_reader(n_steps, name).mean())
 
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the argument.
-    """
-    if isinstance(machine, TimeVaryingLinearGaussian):
-        n_steps = min(n_steps, machine.n_steps)
-    return MachineCase(_tell_size(machine, n_symbols, n_outputs), n_steps, n_paths, seed)
+    def _weights_of_reader(self, n_steps: int, name: str) -> FloatArray:
+        """(N,) exp(-sigma) of paths that the reader has drawn, put into the machine's order."""
+        if not can_sample(self.reader):
+            raise NotApplicable("the reader has no sampler, which would show its rare paths")
+        self.require_reversible()
+        drawn = np.asarray(self.reader.sample(n_steps, len(self.paths), rng=self.generator(13)))
+        if problem := self.describe_sample(drawn, len(self.paths), n_steps):
+            raise NotApplicable(f"of the reader: {problem}")
+        order = REVERSALS[name].plan(np.arange(n_steps)).order
+        given = np.empty_like(drawn)
+        given[:, order] = drawn
+        back = self.score(drawn, by=self.reader).sum(axis=1)
+        return np.asarray(np.exp(back - self.score(given).sum(axis=1)))
+
+
+def can_sample(machine: Any) -> bool:
+    """Whether a machine can draw sequences."""
+    if isinstance(machine, FunctionMachine):
+        return machine.sampler is not None
+    return callable(getattr(machine, "sample", None))
 
 
 def _read(answer: Any, method: str) -> AnyArray:
@@ -392,35 +432,3 @@ def _read(answer: Any, method: str) -> AnyArray:
         return read_array(answer, f"what {method} returns")
     except ValueError as error:
         raise NotApplicable(str(error)) from None
-
-
-def _tell_size(
-    machine: Any, n_symbols: SupportsIndex | None, n_outputs: SupportsIndex | None
-) -> Any:
-    """The machine, which tells its number of symbols or of components, if need be as given."""
-    given = {"n_symbols": n_symbols, "n_outputs": n_outputs}
-    known = as_machine(machine, "machine")
-    told = {name: told_size(known, name) for name in given}
-    for name, value in given.items():
-        if value is not None and told[name] is not None and as_count(value, name) != told[name]:
-            raise ValueError(f"{name} must be {told[name]}, as machine tells; got {value}")
-    if any(value is not None for value in told.values()):
-        return known
-    if (n_symbols is None) == (n_outputs is None):
-        raise ValueError(
-            "exactly one of n_symbols and n_outputs must be given for a machine that tells neither"
-        )
-    sizes = {name: as_count(value, name) for name, value in given.items() if value is not None}
-    return _Sized(known, sizes)
-
-
-class _Sized:
-    """A machine with the number of symbols or components that it doesn't tell itself."""
-
-    def __init__(self, machine: Any, sizes: dict[str, int]) -> None:
-        self._machine = machine
-        self.n_symbols = sizes.get("n_symbols")
-        self.n_outputs = sizes.get("n_outputs")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._machine, name)

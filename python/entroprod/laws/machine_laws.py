@@ -6,12 +6,18 @@ import copy
 import pickle
 
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.laws.case import Case
-from entroprod.laws.law import Measurement, law
+from entroprod.laws.gaussian_case import GaussianCase
+from entroprod.laws.law import law
+from entroprod.laws.measurement import Measurement
 
 
-@law("rebuilt, copied and pickled machines are equal and hash alike", "none: equal means identical")
-def round_trips(case: Case) -> Measurement:
+@law(
+    "rebuilt, copied and pickled machines are equal and hash alike",
+    "none: equal means identical",
+    on=GaussianCase,
+    about_values=False,
+)
+def round_trips(case: GaussianCase) -> Measurement:
     """Copies that differ from the machine."""
     machine = case.machine
     rebuilt = LinearGaussian(

@@ -6,8 +6,9 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
-from entroprod.laws.law import Measurement, NotApplicable, Worst, law
+from entroprod.laws.law import law
 from entroprod.laws.machine_case import ENUMERATED, MachineCase
+from entroprod.laws.measurement import Measurement, NotApplicable, Worst
 from entroprod.laws.precision import compare
 
 # Histories of one length among which equal memories are looked for.
@@ -17,23 +18,30 @@ _MOST_PROBES = 16
 _WHY = "the machine's precision, per number"
 
 
-@law("the memory depends on the past sequence alone", _WHY)
+@law("the memory depends on the past sequence alone", _WHY, on=MachineCase, about_values=False)
 def memory_is_determined(case: MachineCase) -> Measurement:
     """Largest difference of memories between two calls, and between batches of two sizes."""
     memory = _reader(case)
     if problem := memory.form_problem(case.given):
         return Measurement(1.0, 0.0, 1.0, detail=problem)
     worst = Worst()
-    for length in range(case.n_steps + 1):
+    for length in (0, *case.lengths_up_to(case.n_steps)):
         together = memory(case.given[:, :length])
         alone = np.concatenate([memory(one[np.newaxis, :length]) for one in case.given])
         for found, what in ((alone, "alone"), (memory(case.given[:, :length]), "again")):
             difference, _ = compare(found, together)
             worst.see(difference, case.tolerance, f"{what}, after {length} symbols")
-    return worst.measurement(f"{len(case.given)} sequences after every step", case.precision.source)
+    return worst.measurement(
+        f"{len(case.given)} sequences after {case.n_steps} steps or fewer", case.precision.source
+    )
 
 
-@law("pasts of equal memory have the same probabilities of the next symbol", _WHY)
+@law(
+    "pasts of equal memory have the same probabilities of the next symbol",
+    _WHY,
+    on=MachineCase,
+    symbols=True,
+)
 def memory_is_sufficient(case: MachineCase) -> Measurement:
     """Largest difference of next log-probabilities among histories of equal memory."""
     n_symbols = case.require_symbols()
@@ -42,7 +50,7 @@ def memory_is_sufficient(case: MachineCase) -> Measurement:
     probes = rng.permutation(n_symbols)[:_MOST_PROBES]
     worst = Worst()
     n_pairs = n_histories = 0
-    for length in range(1, case.n_steps):
+    for length in case.lengths_up_to(case.n_steps - 1) if case.n_steps > 1 else ():
         histories = _histories(case, length, rng)
         n_histories += len(histories)
         _, group, counts = np.unique(

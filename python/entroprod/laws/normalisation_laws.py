@@ -8,11 +8,12 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
-from entroprod.laws.law import Measurement, Worst, law
+from entroprod.laws.law import law
 from entroprod.laws.machine_case import SCORED_SYMBOLS, MachineCase
+from entroprod.laws.measurement import Measurement, Worst
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS
 from entroprod.laws.precision import sizes
-from entroprod.laws.proposals import Proposal, fit_proposals, require_carried_by_many
+from entroprod.laws.proposals import Proposal, fit_proposal, require_carried_by_many
 from entroprod.laws.quadrature import integrate_next
 
 _PRECISION = "the machine's precision, per log-probability"
@@ -22,7 +23,12 @@ _MOST_PREFIXES = 64
 _N_DRAWS = 4096
 
 
-@law("the probabilities of all sequences add up to 1", _PRECISION + ", weighted")
+@law(
+    "the probabilities of all sequences add up to 1",
+    _PRECISION + ", weighted",
+    on=MachineCase,
+    symbols=True,
+)
 def sequences_add_up_to_one(case: MachineCase) -> Measurement:
     """|sum - 1| by enumeration."""
     scores = case.enumerated_scores
@@ -35,7 +41,12 @@ def sequences_add_up_to_one(case: MachineCase) -> Measurement:
     return worst.measurement(case.enumeration_is, case.precision.source)
 
 
-@law("the probabilities of the next symbol add up to 1", _PRECISION + ", weighted")
+@law(
+    "the probabilities of the next symbol add up to 1",
+    _PRECISION + ", weighted",
+    on=MachineCase,
+    symbols=True,
+)
 def next_symbols_add_up_to_one(case: MachineCase) -> Measurement:
     """Largest |sum - 1| over prefixes of all lengths."""
     n_symbols = case.require_symbols()
@@ -61,6 +72,8 @@ def next_symbols_add_up_to_one(case: MachineCase) -> Measurement:
 @law(
     "the density of the next value integrates to 1",
     "the machine's precision, and what half of the nodes change; five standard errors if sampled",
+    on=MachineCase,
+    symbols=False,
 )
 def next_values_integrate_to_one(case: MachineCase) -> Measurement:
     """Quadrature for one component; importance sampling from a wider proposal for several."""
@@ -81,11 +94,11 @@ def _by_quadrature(case: MachineCase) -> Measurement:
 
 def _by_importance(case: MachineCase) -> Measurement:
     rng = case.generator(6)
-    proposals = fit_proposals(case, widened=2.0)
     n_draws = min(_N_DRAWS, max(1, SCORED_SYMBOLS // (2 * case.n_steps)))
     worst = Worst()
-    for length in np.unique([0, case.n_steps - 1]):
-        weights = _weights(case, proposals[length], case.paths[0, :length], rng, n_draws)
+    for length in sorted({0, case.n_steps - 1}):
+        proposal = fit_proposal(case, length, widened=2.0)
+        weights = _weights(case, proposal, case.paths[0, :length], rng, n_draws)
         allowed = N_STANDARD_ERRORS * float(weights.std()) / math.sqrt(n_draws) + case.tolerance
         mean = float(weights.mean())
         worst.see(abs(mean - 1), allowed, f"{mean:.4g} after {length} values")

@@ -1,7 +1,7 @@
 """Densities fitted to sampled values, for averages of ratios of densities whose value is known.
 
-E_q[p/q] is the integral of p for any q that covers it, and E_p[q/p] = 1 for samples of p and any
-normalised q inside its support, whatever the unknown parts of p are.
+E_q[p/q] is the integral of p for any q that covers it, and E_p[q/p] for samples of p is what any
+normalised q has inside the support of p, whatever the unknown parts of p are: 1 where all of it is.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from scipy.special import gammaln
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
-from entroprod.laws.law import NotApplicable
 from entroprod.laws.machine_case import MachineCase
+from entroprod.laws.measurement import NotApplicable
 
 # An average of ratios rests on few of them below this effective number, or above this share of one.
 FEW_EFFECTIVE = 100.0
@@ -56,6 +56,13 @@ class Proposal:
         log_density = constant - (_FREEDOM + m) / 2 * np.log1p(squares / _FREEDOM)
         return self._mean(before) + scores @ self.factor.T, log_density
 
+    def draw_normal(
+        self, rng: np.random.Generator, n_draws: int, before: AnyArray | None
+    ) -> AnyArray:
+        """(N, m) values of the normal distribution."""
+        scores = rng.standard_normal((n_draws, len(self.intercept)))
+        return np.asarray(self._mean(before) + scores @ self.factor.T)
+
     def log_normal(self, values: AnyArray, before: AnyArray | None) -> FloatArray:
         """(N,) log-density of the normal distribution."""
         scores = np.linalg.solve(self.factor, (values - self._mean(before)).T).T
@@ -70,8 +77,8 @@ class Proposal:
         return self.intercept if before is None else self.intercept + before @ self.slope.T
 
 
-def fit_proposals(case: MachineCase, *, widened: float) -> list[Proposal]:
-    """One proposal per step, by regression in the first half of the paths.
+def fit_proposal(case: MachineCase, step: int, *, widened: float) -> Proposal:
+    """A proposal for one step, by regression in the first half of the paths.
 
     ``widened``: factor of the covariance.
     """
@@ -80,20 +87,17 @@ def fit_proposals(case: MachineCase, *, widened: float) -> list[Proposal]:
     half = case.paths[: len(case.paths) // 2]
     if len(half) < _PATHS_EACH * (m + 1):
         raise NotApplicable(f"{len(half)} sampled paths are too few to fit a density to")
-    proposals = []
-    for step in range(case.n_steps):
-        known = np.ones((len(half), 1))
-        if step:
-            known = np.hstack([known, half[:, step - 1]])
-        found, *_ = np.linalg.lstsq(known, half[:, step], rcond=None)
-        rest = half[:, step] - known @ found
-        try:
-            factor = np.linalg.cholesky(widened * rest.T @ rest / len(half))
-        except np.linalg.LinAlgError:
-            raise NotApplicable("the sampled values have no density: they are dependent") from None
-        slope = np.asarray(found[1:].T if step else np.zeros((m, m)), dtype=np.float64)
-        proposals.append(Proposal(found[0], slope, factor))
-    return proposals
+    known = np.ones((len(half), 1))
+    if step:
+        known = np.hstack([known, half[:, step - 1]])
+    found, *_ = np.linalg.lstsq(known, half[:, step], rcond=None)
+    rest = half[:, step] - known @ found
+    try:
+        factor = np.linalg.cholesky(widened * rest.T @ rest / len(half))
+    except np.linalg.LinAlgError:
+        raise NotApplicable("the sampled values have no density: they are dependent") from None
+    slope = np.asarray(found[1:].T if step else np.zeros((m, m)), dtype=np.float64)
+    return Proposal(found[0], slope, factor)
 
 
 def require_carried_by_many(weights: FloatArray, what: str) -> None:

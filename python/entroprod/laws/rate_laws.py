@@ -9,39 +9,36 @@ import math
 
 import numpy as np
 
+from entroprod.gaussian import core
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.laws.case import (
+from entroprod.laws.gaussian_case import DECAY, GaussianCase, state_scales
+from entroprod.laws.gaussian_pair_case import Array
+from entroprod.laws.law import law
+from entroprod.laws.measurement import ONE_NAT, Measurement, NotApplicable
+from entroprod.laws.pair_case import (
     ABSOLUTE_FLOOR,
     EPSILON,
+    RATE_ACCURACY,
+    RATE_FLOOR,
     RELATIVE_ACCURACY,
-    Array,
-    Case,
-    state_scales,
+    PairCase,
 )
-from entroprod.laws.law import ONE_NAT, Measurement, NotApplicable, law
-from entroprod.questions import production
 
-# Powers of the spectral radius are run down to exp(-DECAY): below rounding with room for the
-# polynomial factors of repeated eigenvalues.
-DECAY = 60.0
 MAX_POINTS = 2**19
 CHUNK = 2**13
 # Frequencies times n^3 that the quadrature may cost: about two seconds.
 MAX_WORK = 2**27
-# Relative error of a rate, and the floor in nats per step under which it counts as zero: a
-# nearly reversible machine at 1e-14 nats per step must still be right to 1e-6.
-RATE_ACCURACY = 1e-10
-RATE_FLOOR = 1e-20
 
 
 @law(
     "the rate is the spectral integral of tr(conj(f)^-1 Im f f^-1 (Im f)^T)",
     "accuracy of the rate, error of the quadrature, and rounding of the spectrum",
+    on=GaussianCase,
 )
-def rate_is_spectral(case: Case) -> Measurement:
+def rate_is_spectral(case: GaussianCase) -> Measurement:
     """The rate against an integral over frequencies, a sum of squares without cancellation."""
     rate = case.rate
-    n_points = _points(case.machine)
+    n_points = _points(case)
     values = spectral_integrand(case.machine, n_points)
     integral = float(np.mean(values))
     quadrature = abs(integral - float(np.mean(values[::2])))
@@ -59,12 +56,16 @@ def rate_is_spectral(case: Case) -> Measurement:
 @law(
     "the rate is the slope of S_y(T) once the transient is over",
     "the error allowed to S_y at both lengths, over their distance",
+    on=PairCase,
 )
-def rate_is_slope(case: Case) -> Measurement:
+def rate_is_slope(case: PairCase) -> Measurement:
     """The rate against (S_y(2 N) - S_y(N)) / N, with N past the transient."""
     rate = case.rate
-    steps = max(1000, math.ceil(DECAY / _gap(case.machine)))
-    ends = [production.entropy_production(case.machine, n * steps) for n in (1, 2)]
+    steps = case.steps_past_transient()
+    ends = [case.total_at(n * steps) for n in (1, 2)]
+    if math.isinf(rate) or math.isinf(ends[0].total):
+        same = math.isinf(ends[1].total) == math.isinf(rate)
+        return Measurement(0.0 if same else math.inf, 0.0, 1.0)
     slope = (ends[1].total - ends[0].total) / steps
     errors = sum(RELATIVE_ACCURACY * abs(end.total) + end.rounding_error for end in ends)
     tolerance = RATE_ACCURACY * abs(rate) + (errors + 2 * ABSOLUTE_FLOOR) / steps
@@ -74,21 +75,24 @@ def rate_is_slope(case: Case) -> Measurement:
 @law(
     "one output: the rate is zero, S_y(T) stays bounded",
     "the rounding error that the recursions state, and the floor of a rate",
+    on=GaussianCase,
 )
-def scalar_output(case: Case) -> Measurement:
+def scalar_output(case: GaussianCase) -> Measurement:
     """The recursions' own rate, which isn't told that there is one output."""
     if case.machine.n_outputs > 1:
         raise NotApplicable(f"the machine has {case.machine.n_outputs} outputs")
     stated = case.rate
-    rate, error = production._rate_by_doubling(case.machine, "auto")
-    return Measurement(max(abs(rate), abs(stated)), error + RATE_FLOOR, ONE_NAT)
+    found = core.rate(case.machine, "auto")
+    allowed = found.rounding_error + RATE_FLOOR
+    return Measurement(max(abs(found.value), abs(stated)), allowed, ONE_NAT)
 
 
 @law(
     "VAR(1) with Phi S symmetric: detailed balance, the rate is zero",
     "floor of the closed forms, and rounding of Phi S",
+    on=GaussianCase,
 )
-def symmetric_var(case: Case) -> Measurement:
+def symmetric_var(case: GaussianCase) -> Measurement:
     """The rate of a first-order autoregression whose coefficient matrix commutes with its noise."""
     machine = case.machine
     if np.any(machine.state_matrix):
@@ -99,21 +103,14 @@ def symmetric_var(case: Case) -> Measurement:
     if asymmetry > machine.n_outputs * EPSILON * 8:
         raise NotApplicable(f"coefficients times noise are not symmetric (by {asymmetry:.1e})")
     condition = np.linalg.cond(machine.innovation_cov / np.outer(spread, spread))
-    rounding = machine.n_outputs * (condition * (asymmetry + EPSILON)) ** 2 / _gap(machine)
+    rounding = machine.n_outputs * (condition * (asymmetry + EPSILON)) ** 2 / case.gap
     return Measurement(abs(case.rate), ABSOLUTE_FLOOR + float(rounding), ONE_NAT)
 
 
-def _gap(machine: LinearGaussian) -> float:
-    """Decay of both memories, nats of amplitude per step: minus the log of the spectral radius."""
-    radius = max(machine.spectral_radius, machine.filter_spectral_radius)
-    if radius >= 1:
-        raise NotApplicable(f"an eigenvalue of modulus {radius:.6g} does not decay")
-    return -math.log(radius) if radius > 0 else math.inf
-
-
-def _points(machine: LinearGaussian) -> int:
+def _points(case: GaussianCase) -> int:
     """Trapezoid points whose error, the spectral radius to that power, is below rounding."""
-    needed = max(64.0, DECAY / _gap(machine))
+    machine = case.machine
+    needed = max(64.0, DECAY / case.gap)
     n_points = 1 << math.ceil(math.log2(needed))
     work = n_points * max(machine.n_states, machine.n_outputs) ** 3
     if n_points > MAX_POINTS or work > MAX_WORK:

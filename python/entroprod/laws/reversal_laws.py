@@ -7,14 +7,21 @@ import math
 import numpy as np
 
 from entroprod.gaussian import reversal
-from entroprod.laws.case import EPSILON, Case
-from entroprod.laws.law import Measurement, law
+from entroprod.laws.gaussian_case import GaussianCase
+from entroprod.laws.law import law
+from entroprod.laws.measurement import Measurement
+from entroprod.laws.pair_case import EPSILON
 
 _FROM_THE_MATRIX = "rounding of R, from its conditioning and its products"
 
 
-@law("R R = I: reversing twice changes nothing", _FROM_THE_MATRIX + ", times twice its norm")
-def involution(case: Case) -> Measurement:
+@law(
+    "R R = I: reversing twice changes nothing",
+    _FROM_THE_MATRIX + ", times twice its norm",
+    on=GaussianCase,
+    source="[S26] eqs 45-71",
+)
+def involution(case: GaussianCase) -> Measurement:
     """Frobenius norm of R R - I."""
     matrix = case.reversal
     residual = float(np.linalg.norm(matrix @ matrix - np.eye(case.size)))
@@ -22,8 +29,13 @@ def involution(case: Case) -> Measurement:
     return Measurement(residual, 2 * case.largest * case.reversal_error + own, math.sqrt(case.size))
 
 
-@law("tr R = tr J: m for odd T, 0 for even T", _FROM_THE_MATRIX + ", along the diagonal")
-def trace_of_reversal(case: Case) -> Measurement:
+@law(
+    "tr R = tr J: m for odd T, 0 for even T",
+    _FROM_THE_MATRIX + ", along the diagonal",
+    on=GaussianCase,
+    source="[S26] eqs 45-71",
+)
+def trace_of_reversal(case: GaussianCase) -> Measurement:
     """tr R against the trace of the block reversal."""
     expected = case.machine.n_outputs if case.n_steps % 2 else 0
     residual = abs(float(np.trace(case.reversal)) - expected)
@@ -33,8 +45,10 @@ def trace_of_reversal(case: Case) -> Measurement:
 @law(
     "singular values of R come in pairs (s, 1/s)",
     _FROM_THE_MATRIX + ", relative to the smallest singular value",
+    on=GaussianCase,
+    source="[S26] eqs 45-71",
 )
-def paired_singular_values(case: Case) -> Measurement:
+def paired_singular_values(case: GaussianCase) -> Measurement:
     """Largest |ln s_i + ln s_(N + 1 - i)|."""
     values = case.singular_values
     residual = float(np.max(np.abs(np.log(values) + np.log(values[::-1]))))
@@ -45,8 +59,10 @@ def paired_singular_values(case: Case) -> Measurement:
 @law(
     "S_y = |R - R^T|^2 / 4: the squared antisymmetric part",
     _FROM_THE_MATRIX + ", times its antisymmetric part, plus the error allowed to S_y",
+    on=GaussianCase,
+    source="[S26] eqs 45-71",
 )
-def antisymmetric_part(case: Case) -> Measurement:
+def antisymmetric_part(case: GaussianCase) -> Measurement:
     """S_y against a quarter of the squared antisymmetric part of R."""
     antisymmetric = float(np.linalg.norm(case.reversal - case.reversal.T))
     error = case.reversal_error
@@ -57,8 +73,10 @@ def antisymmetric_part(case: Case) -> Measurement:
 @law(
     "|R|^2 = T m + 2 S_y, with R formed and with R never formed",
     _FROM_THE_MATRIX + ", times twice its norm, plus the error allowed to S_y",
+    on=GaussianCase,
+    source="[S26] eqs 45-71",
 )
-def norm_squared(case: Case) -> Measurement:
+def norm_squared(case: GaussianCase) -> Measurement:
     """The larger deviation of the two squared norms from T m + 2 S_y."""
     norm = float(np.linalg.norm(case.reversal))
     expected = case.size + 2 * case.total
@@ -71,8 +89,10 @@ def norm_squared(case: Case) -> Measurement:
 @law(
     "the step at t contributes half of (|its rows of R|^2 - m)",
     _FROM_THE_MATRIX + ", times twice its norm, plus the error allowed to S_y",
+    on=GaussianCase,
+    source="[S26] eqs 45-71",
 )
-def rows_of_reversal(case: Case) -> Measurement:
+def rows_of_reversal(case: GaussianCase) -> Measurement:
     """Largest deviation of ``per_step`` from the row norms of R, whose first block reads y_T."""
     m = case.machine.n_outputs
     squares = np.sum(case.reversal**2, axis=1).reshape(case.n_steps, m).sum(axis=1)

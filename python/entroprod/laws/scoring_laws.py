@@ -6,11 +6,10 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
-from entroprod.laws.law import Measurement, NotApplicable, Worst, law
+from entroprod.laws.law import law
 from entroprod.laws.machine_case import N_GIVEN, MachineCase
+from entroprod.laws.measurement import Measurement, NotApplicable, Worst
 from entroprod.laws.precision import compare, sizes
-from entroprod.machine.reversals import TokenReversal
-from entroprod.questions.trajectory import stochastic_entropy_production
 
 _WHY = "the machine's precision, per log-probability"
 # Symbols scored for causality: every step is changed for as many sequences as this allows.
@@ -20,6 +19,8 @@ _CHANGED = 2**17
 @law(
     "log_prob gives one number per step, neither NaN nor +infinity",
     "none: every answer counts",
+    on=MachineCase,
+    about_values=False,
 )
 def log_prob_is_a_number(case: MachineCase) -> Measurement:
     """Answers of a wrong form, or that are no log-probability of anything."""
@@ -35,7 +36,7 @@ def log_prob_is_a_number(case: MachineCase) -> Measurement:
     return Measurement(float(wrong.sum()), 0.0, float(rows.size), detail=detail)
 
 
-@law("no probability exceeds 1", _WHY)
+@law("no probability exceeds 1", _WHY, on=MachineCase, symbols=True)
 def probabilities_at_most_one(case: MachineCase) -> Measurement:
     """Largest log-probability above 0."""
     case.require_symbols()
@@ -46,7 +47,7 @@ def probabilities_at_most_one(case: MachineCase) -> Measurement:
     return _per_step(case, worst, f"{rows.size} steps")
 
 
-@law("a later symbol never changes an earlier log-probability: causality", _WHY)
+@law("a later symbol never changes an earlier log-probability: causality", _WHY, on=MachineCase)
 def causality(case: MachineCase) -> Measurement:
     """Largest change of steps before t when all steps from t on are replaced, for every t."""
     n_steps = case.n_steps
@@ -73,13 +74,15 @@ def causality(case: MachineCase) -> Measurement:
     )
 
 
-@law("log_prob of the beginning of a sequence is the beginning of its log_prob", _WHY)
+@law(
+    "log_prob of the beginning of a sequence is the beginning of its log_prob", _WHY, on=MachineCase
+)
 def truncation(case: MachineCase) -> Measurement:
     """Largest difference over all lengths."""
     if case.n_steps < 2:
         raise NotApplicable("a single step can't be cut")
     expected = case.score(case.given)
-    lengths = np.unique(np.linspace(1, case.n_steps - 1, min(case.n_steps - 1, 64)).astype(int))
+    lengths = case.lengths_up_to(case.n_steps - 1)
     worst = Worst()
     for length in lengths:
         difference, at = compare(case.score(case.given[:, :length]), expected[:, :length])
@@ -87,7 +90,11 @@ def truncation(case: MachineCase) -> Measurement:
     return _per_step(case, worst, f"{N_GIVEN} sequences cut to {len(lengths)} lengths")
 
 
-@law("a sequence has the same log_prob alone, with others and in any order of them", _WHY)
+@law(
+    "a sequence has the same log_prob alone, with others and in any order of them",
+    _WHY,
+    on=MachineCase,
+)
 def batch_invariance(case: MachineCase) -> Measurement:
     """Largest difference between a sequence alone, in a batch and in another batch."""
     alone = np.concatenate([case.score(case.given[i : i + 1]) for i in range(N_GIVEN)])
@@ -103,7 +110,11 @@ def batch_invariance(case: MachineCase) -> Measurement:
     return _per_step(case, worst, f"{N_GIVEN} sequences in batches of 1 and {N_GIVEN}")
 
 
-@law("sequences of different lengths scored together have the log_prob of each alone", _WHY)
+@law(
+    "sequences of different lengths scored together have the log_prob of each alone",
+    _WHY,
+    on=MachineCase,
+)
 def padding_invariance(case: MachineCase) -> Measurement:
     """Largest difference between log_prob_ragged and log_prob of each sequence alone."""
     lengths = np.unique(np.linspace(1, case.n_steps, N_GIVEN).round().astype(int))
@@ -119,7 +130,7 @@ def padding_invariance(case: MachineCase) -> Measurement:
     )
 
 
-@law("the same call gives the same log_prob again", _WHY)
+@law("the same call gives the same log_prob again", _WHY, on=MachineCase, about_values=False)
 def determinism(case: MachineCase) -> Measurement:
     """Largest difference between two equal calls."""
     first, again = case.score(case.given), case.score(case.given)
@@ -130,20 +141,22 @@ def determinism(case: MachineCase) -> Measurement:
     return _per_step(case, worst, f"{N_GIVEN} sequences twice, {bits}")
 
 
-@law("sigma of the reversed sequence is -sigma", "the machine's precision, summed over the steps")
+@law(
+    "sigma of the reversed sequence is -sigma, machine and reader exchanged",
+    "the machine's precision, summed over the steps",
+    on=MachineCase,
+)
 def reversing_twice(case: MachineCase) -> Measurement:
     """Largest |sigma(y) + sigma(reversed y)|, in units of what precision allows."""
     case.require_reversible()
     ahead = case.score(case.given)
-    back = case.score(case.given[:, ::-1])
+    back = case.score(case.given[:, ::-1], by=case.reader)
     possible = np.isfinite(ahead).all(axis=1) & np.isfinite(back).all(axis=1)
     if not possible.any():
         raise NotApplicable("none of the sequences tried is possible in both directions")
     paths = case.given[possible]
-    there, and_back = (
-        stochastic_entropy_production(case.machine, one, reversal=TokenReversal()).sigma
-        for one in (paths, np.ascontiguousarray(paths[:, ::-1]))
-    )
+    turned = np.ascontiguousarray(paths[:, ::-1])
+    there, and_back = case.pair.score(paths).sigma, case.exchanged.score(turned).sigma
     scale: FloatArray = sizes(ahead[possible]) + sizes(back[possible])
     worst = Worst()
     off = float(np.max(np.abs(there + and_back) / scale))

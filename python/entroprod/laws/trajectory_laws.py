@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 
-from entroprod.laws.case import EPSILON, ROUNDING_SLACK, Array, Case
-from entroprod.laws.law import Measurement, NotApplicable, law
+from entroprod.laws.gaussian_case import GaussianCase
+from entroprod.laws.gaussian_pair_case import Array
+from entroprod.laws.law import law
+from entroprod.laws.measurement import Measurement, NotApplicable
+from entroprod.laws.pair_case import EPSILON, ROUNDING_SLACK
 from entroprod.questions import monte_carlo, trajectory
 
 # Threads beyond the caller's own: enough to split any batch unevenly.
@@ -18,8 +21,10 @@ _N_THREADED_PATHS = 257
 @law(
     "log_prob is the conditional log-density of the dense multivariate normal",
     "rounding of both ways, by the conditioning of the stacked response",
+    on=GaussianCase,
+    check="check_log_prob",
 )
-def log_prob_is_dense(case: Case) -> Measurement:
+def log_prob_is_dense(case: GaussianCase) -> Measurement:
     """Largest deviation per step, over a few paths."""
     response, inverse = case.responses
     condition = float(np.linalg.norm(response, 2) * np.linalg.norm(inverse, 2))
@@ -46,8 +51,9 @@ def log_prob_is_dense(case: Case) -> Measurement:
 @law(
     "sigma = ln P(y) - ln P_b(reversed y), each a sum of log_prob",
     "rounding of sums of T log-probabilities",
+    on=GaussianCase,
 )
-def sigma_is_a_difference(case: Case) -> Measurement:
+def sigma_is_a_difference(case: GaussianCase) -> Measurement:
     """Largest deviation of sigma and of its two terms from sums of log_prob."""
     found = trajectory.stochastic_entropy_production(case.machine, case.sequences)
     forward = case.machine.log_prob(case.sequences)
@@ -65,8 +71,10 @@ def sigma_is_a_difference(case: Case) -> Measurement:
 @law(
     "sigma = e^T (R^T R - I) e / 2 for whitened innovations e",
     "rounding of R, times the size of the innovations",
+    on=GaussianCase,
+    source="[S26] eqs 45-71",
 )
-def sigma_is_quadratic(case: Case) -> Measurement:
+def sigma_is_quadratic(case: GaussianCase) -> Measurement:
     """Largest deviation over a few paths."""
     errors = case.innovations
     backward = errors @ case.reversal.T
@@ -79,8 +87,14 @@ def sigma_is_quadratic(case: Case) -> Measurement:
     return Measurement(float(np.max(np.abs(found.sigma - expected))), tolerance, size)
 
 
-@law("the number of threads changes no bit of any result", "none: equal means identical")
-def threads_do_not_matter(case: Case) -> Measurement:
+@law(
+    "the number of threads changes no bit of any result",
+    "none: equal means identical",
+    on=GaussianCase,
+    about_values=False,
+    check="check_threads",
+)
+def threads_do_not_matter(case: GaussianCase) -> Measurement:
     """Numbers that differ between one thread and several."""
 
     def results(n_threads: int) -> Array:

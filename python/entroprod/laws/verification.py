@@ -11,37 +11,23 @@ import numpy as np
 
 from entroprod.boundary.arrays import as_count
 from entroprod.boundary.randomness import RandomSource, as_generator
-from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.laws import LAWS, MACHINE_LAWS, Case, LawResult
-from entroprod.laws.machine_case import make_case
+from entroprod.laws.catalogue import laws_of, make_case
+from entroprod.laws.law import LawResult
+from entroprod.laws.subject import pair_of
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _MARKS = {True: "pass", False: "FAIL", None: "skip"}
 _WIDTH = 100
-# Laws of the object, of the form of its answers and of their reproducibility: they hold whatever
-# the values are.
-_NOT_ABOUT_VALUES = frozenset(
-    {
-        "threads_do_not_matter",
-        "round_trips",
-        "log_prob_is_a_number",
-        "determinism",
-        "samples_are_sequences",
-        "sampling_is_reproducible",
-        "memory_is_determined",
-    }
-)
-# Steps and paths by default: closed forms are tested on long sequences, machines that have to be
-# asked for every number on short ones, so that a small network takes seconds.
-_GAUSSIAN_DEFAULTS = (50, 20_000)
-_MACHINE_DEFAULTS = (12, 2000)
 
 
-@dataclass(frozen=True, repr=False)
-class Verification:
+@storable
+@dataclass(frozen=True, repr=False, eq=False)
+class Verification(Result):
     """What ``verify`` found.
 
     Attributes
@@ -65,7 +51,7 @@ class Verification:
 
         A report in which all such laws were skipped proves nothing, and doesn't pass.
         """
-        return not self.failures and any(law.name not in _NOT_ABOUT_VALUES for law in self.tested)
+        return not self.failures and any(law.about_values for law in self.tested)
 
     @property
     def tested(self) -> tuple[LawResult, ...]:
@@ -140,21 +126,27 @@ def _row(law: LawResult, name_width: int) -> str:
 def verify(
     machine: Any,
     *,
+    backward: Any = None,
     n_steps: SupportsIndex | None = None,
     n_paths: SupportsIndex | None = None,
     rng: RandomSource = 0,
     n_symbols: SupportsIndex | None = None,
     n_outputs: SupportsIndex | None = None,
 ) -> Verification:
-    """Test every law of entropy production that applies to a machine.
+    """Test every law of entropy production that applies to a machine and its reader.
 
-    Linear-Gaussian machines: closed forms are compared with the dense innovation reversal matrix,
-    with spectral integrals, with each other in other bases and precisions, and with sampled paths.
-
-    Any other machine: its probabilities add up to one, later symbols don't change earlier
+    Of any machine: its probabilities add up to one, later symbols don't change earlier
     log-probabilities, nor do other sequences in the batch and padding; what it samples has the
     probabilities that it tells, its memory is all that matters of the past, and sigma obeys the
-    fluctuation theorem: by enumeration where the alphabet allows it, by sampling elsewhere.
+    fluctuation theorem: by enumeration where the alphabet allows it, by sampling elsewhere. What is
+    known exactly, such as total, curve, decomposition, rate and the law of sigma, agrees with
+    itself and with samples.
+
+    Of linear-Gaussian machines, and of pairs of them: exact values are compared with dense joint
+    densities, and those of a constant machine with the innovation reversal matrix, with spectral
+    integrals, with each other in other bases and precisions, and gradients with differences. Of
+    machines of symbols: with sums over all sequences; of Markov chains also with currents and
+    detailed balance.
 
     Tolerances follow the conditioning of the machine, or its precision (the ``dtype`` of its
     provenance, or else what its numbers show). A law that rounding or sampling leaves undecided,
@@ -165,9 +157,12 @@ def verify(
     ----------
     machine : LinearGaussian, Machine or callable
         See :class:`Machine`; or a function of sequences that returns (N, T) nats per step.
-    n_steps : int, default 50 for linear-Gaussian machines and 12 for others
+    backward : Machine or callable, optional
+        What reads the reversed sequences; by default the machine itself, also where it changes in
+        time, with the parameters of time t for y_t.
+    n_steps : int, default 12, and 50 for a constant linear-Gaussian machine that reads itself
         T >= 1. Laws of the dense (T m, T m) matrix need T m <= 1200 and are skipped beyond.
-    n_paths : int, default 20000 for linear-Gaussian machines and 2000 for others
+    n_paths : int, default 2000, and 20000 for a constant linear-Gaussian machine that reads itself
         N >= 1 Monte-Carlo paths; laws that sample need N T <= 2e10 and are skipped beyond.
     rng : Generator, int or None, default 0
         Source of all randomness; None takes fresh entropy.
@@ -184,10 +179,10 @@ def verify(
     Raises
     ------
     TypeError
-        ``machine`` is none, or a number is no integer.
+        ``machine`` or ``backward`` is none, or a number is no integer.
     ValueError
         ``n_steps`` or ``n_paths`` is less than 1; the machine tells neither n_symbols nor
-        n_outputs, or others than are given.
+        n_outputs, or others than are given, or than ``backward`` has.
 
     Notes
     -----
@@ -212,17 +207,13 @@ def verify(
     >>> [law.name for law in ep.verify(log_prob, n_symbols=2).failures]
     ['sequences_add_up_to_one', 'next_symbols_add_up_to_one', ...]
     """
-    gaussian = isinstance(machine, LinearGaussian)
-    steps, paths = _GAUSSIAN_DEFAULTS if gaussian else _MACHINE_DEFAULTS
-    steps = as_count(steps if n_steps is None else n_steps, "n_steps")
-    paths = as_count(paths if n_paths is None else n_paths, "n_paths")
+    steps = None if n_steps is None else as_count(n_steps, "n_steps")
+    paths = None if n_paths is None else as_count(n_paths, "n_paths")
     seed = _seed(rng)
-    case = make_case(machine, steps, paths, seed, n_symbols=n_symbols, n_outputs=n_outputs)
-    if isinstance(machine, LinearGaussian):
-        results = tuple(law(Case(machine, steps, paths, seed)) for law in LAWS)
-    else:
-        results = tuple(law(case) for law in MACHINE_LAWS)
-    return Verification(results, case.n_steps, paths, seed)
+    pair = pair_of(machine, backward, n_symbols=n_symbols, n_outputs=n_outputs)
+    laws = laws_of(pair)
+    case = make_case(laws, pair, steps, paths, seed)
+    return Verification(tuple(law(case) for law in laws), case.n_steps, case.n_paths, seed)
 
 
 def _seed(rng: RandomSource) -> int:

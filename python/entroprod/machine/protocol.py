@@ -37,6 +37,9 @@ class Machine(Protocol):
     - ``memory(sequences)``: (N, d), the memory after reading (N, T) sequences, T >= 0. With it
       exact enumeration tells compression loss from model mismatch.
     - ``provenance()``: a dict of what a result should record of the machine.
+
+    A machine whose parameters change in time says so with ``time_homogeneous = False``, and how
+    many steps it has with ``n_steps``.
     """
 
     def log_prob(self, sequences: Any) -> AnyArray:
@@ -143,6 +146,28 @@ def require_sampler(machine: Any, name: str) -> None:
         raise TypeError(
             f"{name} must have a method sample(n_steps, n_paths, rng=...); "
             "FunctionMachine(function, sampler, ...) gives it one"
+        )
+
+
+def require_same_size(machine: Any, reader: Any, name: str) -> None:
+    """Refuse a reader of other symbols, or of other values, than the machine makes."""
+    for size, other in (("n_symbols", "n_outputs"), ("n_outputs", "n_symbols")):
+        mine, its = getattr(machine, size, None), getattr(reader, size, None)
+        if mine is None:
+            continue
+        if its is None and getattr(reader, other, None) is not None:
+            raise ValueError(f"{name} must have {size} = {mine}, as machine has; got none")
+        if its is not None and its != mine:
+            raise ValueError(f"{name} must have {size} = {mine}, as machine has; got {its}")
+
+
+def require_homogeneous(machine: Any, name: str) -> None:
+    """Refuse a machine whose parameters change in time: its log_prob can't read another order."""
+    if not getattr(machine, "time_homogeneous", True):
+        raise TypeError(
+            f"{name} is a {type(machine).__name__}, whose parameters change in time: its sequences "
+            "are only read backwards as a whole, with TokenReversal() and without keep_per_step, "
+            "by a machine that changes in time with it"
         )
 
 

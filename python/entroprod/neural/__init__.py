@@ -58,7 +58,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LANGUAGE_MODELS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LANGUAGE_MODELS[name]}"), name)
+    module = importlib.import_module(f"{__name__}.language_model.{_LANGUAGE_MODELS[name]}")
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

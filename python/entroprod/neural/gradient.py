@@ -8,16 +8,23 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 import torch
 
-import entroprod as ep
 from entroprod.boundary.arrays import FloatArray, as_count
+from entroprod.gaussian.gradient import (
+    EntropyProductionGradient,
+    EntropyProductionRateGradient,
+    entropy_production_gradient,
+    entropy_production_rate_gradient,
+)
+from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.questions import production
 
 _NAMES = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 # A product L L^T in a tensor's own arithmetic is symmetric to a few roundings of its size.
 _ASYMMETRY_IN_EPSILONS = 64.0
 
 _Gradient: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
-_Value: TypeAlias = Callable[[ep.LinearGaussian], float]
-_ValueAndGradient: TypeAlias = Callable[[ep.LinearGaussian], tuple[float, _Gradient]]
+_Value: TypeAlias = Callable[[LinearGaussian], float]
+_ValueAndGradient: TypeAlias = Callable[[LinearGaussian], tuple[float, _Gradient]]
 
 
 def entropy_production(
@@ -76,11 +83,11 @@ def entropy_production(
     """
     steps = as_count(n_steps, "n_steps")
 
-    def value(machine: ep.LinearGaussian) -> float:
-        return ep.entropy_production(machine, steps).total
+    def value(machine: LinearGaussian) -> float:
+        return production.entropy_production(machine, steps).total
 
-    def value_and_gradient(machine: ep.LinearGaussian) -> tuple[float, _Gradient]:
-        result = ep.entropy_production_gradient(machine, steps)
+    def value_and_gradient(machine: LinearGaussian) -> tuple[float, _Gradient]:
+        result = entropy_production_gradient(machine, steps)
         return result.total, _arrays(result)
 
     return _apply(
@@ -128,12 +135,12 @@ def entropy_production_rate(
     0.545455
     """
 
-    def value_and_gradient(machine: ep.LinearGaussian) -> tuple[float, _Gradient]:
-        result = ep.entropy_production_rate_gradient(machine)
+    def value_and_gradient(machine: LinearGaussian) -> tuple[float, _Gradient]:
+        result = entropy_production_rate_gradient(machine)
         return result.rate, _arrays(result)
 
     return _apply(
-        ep.entropy_production_rate,
+        production.entropy_production_rate,
         value_and_gradient,
         (state_matrix, input_matrix, output_matrix, innovation_cov),
     )
@@ -223,7 +230,7 @@ def _require_tensor(name: str, value: torch.Tensor, first: torch.Tensor) -> None
         raise ValueError(msg)
 
 
-def _machine(parameters: tuple[torch.Tensor, ...]) -> ep.LinearGaussian:
+def _machine(parameters: tuple[torch.Tensor, ...]) -> LinearGaussian:
     state, inputs, output, cov = (
         tensor.detach().to("cpu", torch.float64).numpy() for tensor in parameters
     )
@@ -235,11 +242,11 @@ def _machine(parameters: tuple[torch.Tensor, ...]) -> ep.LinearGaussian:
             rounding = _ASYMMETRY_IN_EPSILONS * torch.finfo(parameters[0].dtype).eps
             if (abs(cov - mean) <= rounding * np.outer(spread, spread)).all():
                 cov = mean
-    return ep.LinearGaussian(state, inputs, output, cov)
+    return LinearGaussian(state, inputs, output, cov)
 
 
 def _arrays(
-    result: ep.EntropyProductionGradient | ep.EntropyProductionRateGradient,
+    result: EntropyProductionGradient | EntropyProductionRateGradient,
 ) -> _Gradient:
     return (
         result.state_matrix,

@@ -6,13 +6,13 @@ import copy
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import entroprod as ep
 from entroprod.neural.fusion import fused
 
 Device: TypeAlias = str | torch.device | None
@@ -242,7 +242,7 @@ def module_provenance(
         "dtype": dtypes[0] if len(dtypes) == 1 else dtypes,
         "device": str(device),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
-        "versions": {"entroprod": ep.__version__, "torch": str(torch.__version__)},
+        "versions": {"entroprod": version("entroprod"), "torch": str(torch.__version__)},
     }
 
 

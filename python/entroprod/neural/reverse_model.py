@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -21,6 +21,8 @@ from entroprod.neural.modules import Device, as_device
 from entroprod.neural.torch_machine import TorchMachine
 from entroprod.questions.reverse_model import reversed_samples
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +41,9 @@ _HELD_OUT_BATCH = 1024
 _MOST_PAIRED = 512
 
 
+@storable(name="entroprod.neural.ReverseModelTraining")
 @dataclass(frozen=True, eq=False, repr=False)
-class ReverseModelTraining:
+class ReverseModelTraining(Result):
     """How a reverse model was trained.
 
     Attributes
@@ -67,13 +70,6 @@ class ReverseModelTraining:
     def n_epochs(self) -> int:
         """Number of epochs that were run."""
         return len(self.held_out_loss)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("training_loss", "held_out_loss"):
-            values[name] = values[name].tolist()
-        return values
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per epoch; needs pandas."""

@@ -1,48 +1,162 @@
-"""Sequences of any machine, reordered and scored."""
+"""The pair of any machine: sequences are reordered and scored, and sampled."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from entroprod.boundary.arrays import FloatArray, as_read_only
-from entroprod.boundary.sequences import AnyArray, Block
-from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
-from entroprod.machine.protocol import as_machine, provenance
+from entroprod.boundary.errors import NumericalError
+from entroprod.boundary.memory import require_memory
+from entroprod.boundary.progress import Report
+from entroprod.boundary.randomness import RandomSource, as_generator
+from entroprod.boundary.sequences import AnyArray, Block, read_sequences
+from entroprod.machine.protocol import (
+    as_machine,
+    require_homogeneous,
+    require_same_size,
+    require_sampler,
+)
 from entroprod.machine.reversals import (
+    TOKEN_REVERSAL,
     IntArray,
     Irreversible,
     Plan,
     Reversal,
     require_plan,
 )
-from entroprod.machine.scoring import log_probs
-from entroprod.results.trajectory import PerStep, Skipped, StochasticEntropyProduction
+from entroprod.machine.scoring import draw_paths, log_probs
+from entroprod.pairs.pair import Pair, Sampled
+from entroprod.results.trajectory import PerStep, Skipped, StochasticEntropyProduction, integers
 
 
-def told_of(machine: Any, other: Any) -> dict[str, Any]:
-    """What the machine tells of itself, with what another reader tells under ``backward``."""
-    told = provenance(machine)
-    return told if other is machine else told | {"backward": provenance(other)}
+class ScoredPair(Pair):
+    """The pair of any machine: it scores sequences in both orders, and samples.
 
+    Parameters
+    ----------
+    machine : Machine or callable
+        Anything with ``log_prob``, or a function of sequences that returns (N, T) nats per step.
+    backward : Machine or callable, optional
+        What reads the reordered sequences; by default the machine itself.
+    reversal : Reversal, optional
+        By default all steps are reversed.
 
-def backward_reader(machine: Any, backward: Any) -> Any:
-    """The machine that reads the reordered sequences."""
-    other = machine if backward is None else as_machine(backward, "backward")
-    if any(isinstance(one, TimeVaryingLinearGaussian) for one in (machine, other)):
-        raise TypeError(
-            "a TimeVaryingLinearGaussian is only read backwards as a whole: with TokenReversal() "
-            "and without keep_per_step, by linear-Gaussian machines"
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument.
+    """
+
+    def __init__(
+        self, machine: Any, backward: Any = None, reversal: Reversal = TOKEN_REVERSAL
+    ) -> None:
+        self.machine = as_machine(machine, "machine")
+        self.reader = self.machine if backward is None else as_machine(backward, "backward")
+        self.reversal = reversal
+        require_same_size(self.machine, self.reader, "backward")
+
+    def score(
+        self, sequences: Any, *, keep_per_step: bool = False, n_threads: int | None = None
+    ) -> StochasticEntropyProduction:
+        """Sigma of given sequences; ``n_threads`` is the machine's own matter here."""
+        found = self.score_reversals(
+            sequences, {"sigma": self.reversal}, keep_per_step=keep_per_step
         )
-    for name, instead in (("n_symbols", "n_outputs"), ("n_outputs", "n_symbols")):
-        mine, its = getattr(machine, name, None), getattr(other, name, None)
-        if mine is not None and its is None and getattr(other, instead, None) is not None:
-            raise ValueError(f"backward must have {name} = {mine}, as machine has; got none")
-        if mine is not None and its is not None and mine != its:
-            raise ValueError(f"backward must have {name} = {mine}, as machine has; got {its}")
-    return other
+        return found["sigma"]
+
+    def score_reversals(
+        self, sequences: Any, reversals: Mapping[str, Reversal], *, keep_per_step: bool = False
+    ) -> dict[str, StochasticEntropyProduction]:
+        """Sigma of given sequences under several reversals: in the order as given scored once."""
+        machine, reader = self._readers_of_any_order()
+        blocks = read_sequences(machine, sequences)
+        reorderings = [
+            reorder(reversal, blocks, name, keep_still=reader is not machine)
+            for name, reversal in reversals.items()
+        ]
+        ahead, back = score_blocks(machine, reader, blocks, reorderings)
+        told = self.told
+        return {
+            name: collect(one, ahead, its_back, told, keep_per_step=keep_per_step)
+            for name, one, its_back in zip(reversals, reorderings, back)
+        }
+
+    def sample_moments(
+        self,
+        n_steps: int,
+        n_paths: int,
+        *,
+        rng: RandomSource,
+        keep_sigma: bool,
+        n_threads: int | None,
+        batch_size: int,
+        report: Report | None,
+    ) -> Sampled:
+        """Moments of sigma over paths that are drawn, scored and forgotten, batch by batch."""
+        self._readers_of_any_order()
+        require_sampler(self.machine, "machine")
+        require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")
+        generator = as_generator(rng)
+        pieces: list[FloatArray] = []
+        skip_reasons: Counter[str] = Counter()
+        n_cut = 0
+        for start in range(0, n_paths, batch_size):
+            found = self._draw(n_steps, min(batch_size, n_paths - start), generator)
+            pieces.append(found.sigma)
+            skip_reasons.update(found.skip_reasons)
+            n_cut += int((found.n_cut_off > 0).sum())
+            if report is not None:
+                report(min(start + batch_size, n_paths))
+        sigma = np.concatenate(pieces)
+        if not sigma.size:
+            raise NumericalError(
+                f"all {n_paths} sampled paths were skipped: {'; '.join(skip_reasons)}"
+            )
+        return Sampled(moments_of(sigma), sigma if keep_sigma else None, skip_reasons, n_cut)
+
+    def _readers_of_any_order(self) -> tuple[Any, Any]:
+        """Both machines, if their log_prob can read steps in another order."""
+        require_homogeneous(self.machine, "machine")
+        require_homogeneous(self.reader, "backward")
+        return self.machine, self.reader
+
+    def _draw(
+        self, n_steps: int, n_paths: int, generator: np.random.Generator
+    ) -> StochasticEntropyProduction:
+        block, known = draw_paths(self.machine, n_steps, n_paths, generator)
+        blocks = [block]
+        ahead = None if known is None else [known]
+        reordering = reorder(self.reversal, blocks, keep_still=self.reader is not self.machine)
+        straight, back = score_blocks(self.machine, self.reader, blocks, [reordering], ahead)
+        impossible = np.argwhere(np.isneginf(straight[0]))
+        if impossible.size:
+            raise NumericalError(
+                "machine.sample draws a path that has probability 0 under machine.log_prob, from "
+                f"step {impossible[0, 1] + 1} on"
+            )
+        return collect(reordering, straight, back[0])
+
+
+def moments_of(sigma: FloatArray) -> dict[str, float]:
+    """Moments of sigma as the core gives them; infinite ones weigh nothing in e^-sigma."""
+    lowest = float(sigma.min())
+    weights = np.exp(lowest - sigma) if math.isfinite(lowest) else np.zeros(1)
+    mean = float(sigma.mean())
+    return {
+        "mean": mean,
+        "sum_of_squares": float(((sigma - mean) ** 2).sum()) if math.isfinite(mean) else math.inf,
+        "minimum": lowest,
+        "maximum": float(sigma.max()),
+        "weight_sum": float(weights.sum()),
+        "square_sum": float((weights**2).sum()),
+        "log_scale": -lowest,
+        "n_infinite": float(np.isinf(sigma).sum()),
+    }
 
 
 class Piece(NamedTuple):
@@ -190,10 +304,10 @@ def collect(
         sigma=as_read_only(log_forward - log_backward),
         log_forward=as_read_only(log_forward),
         log_backward=as_read_only(log_backward),
-        lengths=_integers([len(plan.order) for plan in plans]),
-        index=_integers(index[place]),
+        lengths=integers([len(plan.order) for plan in plans]),
+        index=integers(index[place]),
         block_starts=tuple(plan.starts for plan in plans),
-        n_cut_off=_integers([plan.n_cut_off for plan in plans]),
+        n_cut_off=integers([plan.n_cut_off for plan in plans]),
         skipped=tuple(sorted(reordering.skipped, key=lambda skip: skip.index)),
         reversal=reordering.reversal,
         per_step_forward=_rows([p.forward for p in parts], place) if keep_per_step else None,
@@ -231,31 +345,6 @@ def _rows(pieces: Sequence[FloatArray], place: IntArray) -> PerStep:
     return tuple(rows[i] for i in place)
 
 
-def _of_steps(
-    log_forward: FloatArray,
-    log_backward: FloatArray,
-    n_steps: int,
-    reversal: Reversal,
-    told: dict[str, Any],
-) -> StochasticEntropyProduction:
-    """The result of paths of one length, all steps reversed."""
-    n_paths = len(log_forward)
-    return StochasticEntropyProduction(
-        sigma=as_read_only(log_forward - log_backward),
-        log_forward=as_read_only(log_forward),
-        log_backward=as_read_only(log_backward),
-        lengths=_integers([n_steps] * n_paths),
-        index=_integers(range(n_paths)),
-        block_starts=(_integers(range(n_steps)),) * n_paths,
-        n_cut_off=_integers([0] * n_paths),
-        skipped=(),
-        reversal=reversal,
-        per_step_forward=None,
-        per_step_backward=None,
-        provenance=told,
-    )
-
-
 def _require_possible(log_forward: FloatArray, index: IntArray, parts: Sequence[_Part]) -> None:
     impossible = np.flatnonzero(np.isneginf(log_forward))
     if not impossible.size:
@@ -267,9 +356,3 @@ def _require_possible(log_forward: FloatArray, index: IntArray, parts: Sequence[
         f"sequences[{wanted}] has probability 0 under the machine, from step {step} on: "
         "its sigma is undefined"
     )
-
-
-def _integers(values: Sequence[int] | IntArray) -> IntArray:
-    array = np.array(values, dtype=np.int64)
-    array.flags.writeable = False
-    return array

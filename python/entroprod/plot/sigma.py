@@ -95,16 +95,22 @@ def sigma_histogram(
     return tidy(axes, title, legend=True)
 
 
-def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) -> Figure:
-    """Plot the exact density of sigma, and the density times e^-sigma, which is its mirror image.
+def sigma_law(
+    law: ep.SigmaLaw | ep.PairSigmaLaw | ep.QuadraticLaw,
+    *,
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """Plot the exact density of sigma, and the density times e^-sigma.
 
-    The machine is its own reverse, so the detailed fluctuation theorem
-    p(-sigma) = e^-sigma p(sigma) holds. P(sigma < 0) is shaded.
+    A machine that reads itself is its own reverse, so the detailed fluctuation theorem
+    p(-sigma) = e^-sigma p(sigma) holds, and the second curve is the mirror image of the first. With
+    another reader it is the density of sigma on the reader's paths. P(sigma < 0) is shaded.
 
     Parameters
     ----------
-    law : SigmaLaw
-        Not of a sigma that is always 0.
+    law : SigmaLaw, PairSigmaLaw or QuadraticLaw
+        Not of a sigma that has a single value.
     title : str
         Written above the axes.
     axes : matplotlib Axes, optional
@@ -113,7 +119,7 @@ def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) ->
     Raises
     ------
     NumericalError
-        sigma is always 0 and has no density.
+        sigma has a single value and no density.
 
     Examples
     --------
@@ -142,15 +148,14 @@ def sigma_law(law: ep.SigmaLaw, *, title: str = "", axes: Axes | None = None) ->
         label=rf"$P(\sigma<0)$ = {law.probability_negative:.3g}",
     )
     axes.plot(sigma, density, color=BLUE, linewidth=1.8, label=r"$p(\sigma)$")
-    axes.plot(
-        sigma,
+    label = r"$p(\sigma)\,e^{-\sigma}$"
+    if law.obeys_detailed_theorem:
         # e^-sigma alone overflows far below 0.
-        law.pdf(-sigma),
-        color=VERMILION,
-        linewidth=1.4,
-        linestyle=(0, (4, 3)),
-        label=r"$p(\sigma)\,e^{-\sigma} = p(-\sigma)$",
-    )
+        turned, label = law.pdf(-sigma), label[:-1] + r" = p(-\sigma)$"
+    else:
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            turned = density * np.exp(-sigma)
+    axes.plot(sigma, turned, color=VERMILION, linewidth=1.4, linestyle=(0, (4, 3)), label=label)
     axes.axvline(
         law.mean, color=INK, linewidth=1.2, linestyle="--", label=f"mean {law.mean:.3g} nats"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from entroprod.machine.protocol import as_machine
 from entroprod.machine.reversals import BlockReversal, IntArray, Reversal, require_reversal
 from entroprod.questions.trajectory import score_reversals
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result, plain
 from entroprod.results.trajectory import StochasticEntropyProduction
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Unit = Literal["step", "sentence"]
 
@@ -31,8 +31,9 @@ _BYTES_PER_NUMBER = 8
 _COPIES = 2
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class ScalePoint:
+class ScalePoint(Result):
     """Entropy production per step of N sequences with blocks of one scale.
 
     Attributes
@@ -97,12 +98,15 @@ class ScalePoint:
     def summary(self) -> dict[str, Any]:
         """Plain values by name, without those of single sequences."""
         counts = {"n_scored": self.n_scored, "n_skipped": self.n_skipped}
-        return {"name": self.name} | {name: getattr(self, name) for name in _PLAIN} | counts
+        return {"name": self.name} | {name: plain(getattr(self, name)) for name in _PLAIN} | counts
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values and lists by name."""
-        arrays = {name: getattr(self, name).tolist() for name in _PER_SEQUENCE}
-        return self.summary() | {"skip_reasons": dict(self.skip_reasons)} | arrays
+        return self.summary() | super().to_dict()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Table with a row for each sequence that has a sigma; needs pandas."""
+        return as_frame({name: getattr(self, name) for name in _PER_SEQUENCE})
 
     def __repr__(self) -> str:
         value = "no sequence has a sigma"
@@ -125,9 +129,12 @@ _PLAIN = tuple(
 )
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class BlockScale:
+class BlockScale(Result):
     """Entropy production per step at every scale of blocks, of the same N sequences.
+
+    Its picture is :func:`entroprod.plot.block_scale`.
 
     Attributes
     ----------
@@ -141,6 +148,8 @@ class BlockScale:
     points: tuple[ScalePoint, ...]
     n_sequences: int
     provenance: dict[str, Any]
+
+    _picture: ClassVar[str] = "block_scale"
 
     def __getitem__(self, name: str) -> ScalePoint:
         """Return the point of a name such as ``"10 steps"``."""
@@ -156,14 +165,6 @@ class BlockScale:
     def __len__(self) -> int:
         return len(self.points)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values and lists by name."""
-        return {
-            "n_sequences": self.n_sequences,
-            "points": [point.to_dict() for point in self.points],
-            "provenance": self.provenance,
-        }
-
     def to_frame(self, *, per_sequence: bool = False) -> pd.DataFrame:
         """Table with a row for each scale, or for each scale of each sequence; needs pandas."""
         if not per_sequence:
@@ -172,12 +173,6 @@ class BlockScale:
         for name in _PER_SEQUENCE:
             columns[name] = np.concatenate([getattr(point, name) for point in self.points])
         return as_frame(columns)
-
-    def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
-        """Picture of it, by :func:`entroprod.plot.block_scale`; needs matplotlib."""
-        from entroprod import plot
-
-        return plot.block_scale(self, title=title, axes=axes)
 
     def _names_and_counts(self) -> tuple[list[str], list[int]]:
         return [point.name for point in self.points], [point.n_scored for point in self.points]

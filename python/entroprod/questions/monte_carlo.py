@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from entroprod.boundary.arrays import FloatArray, as_count, as_flag, as_read_only, as_thread_count
-from entroprod.boundary.errors import NumericalError
-from entroprod.boundary.memory import require_memory
-from entroprod.boundary.progress import Progress, Report, reporting
-from entroprod.boundary.randomness import RandomSource, as_generator
-from entroprod.gaussian import trajectory as gaussian
-from entroprod.gaussian.readers import backward_machine, require_length
-from entroprod.machine.protocol import as_machine, require_sampler
-from entroprod.machine.reversals import TOKEN_REVERSAL, Reversal, TokenReversal, require_reversal
-from entroprod.machine.scoring import draw_paths
-from entroprod.pairs.scored import backward_reader, collect, reorder, score_blocks, told_of
+from entroprod.boundary.arrays import as_count, as_flag, as_read_only, as_thread_count
+from entroprod.boundary.progress import Progress, reporting
+from entroprod.boundary.randomness import RandomSource
+from entroprod.machine.reversals import TOKEN_REVERSAL, Reversal
+from entroprod.pairs.choice import choose_pair
+from entroprod.pairs.pair import Sampled
 from entroprod.results.trajectory import MonteCarlo
 
 # Below this effective number of paths the error of E[e^-sigma] is itself unreliable.
@@ -98,109 +90,27 @@ def monte_carlo(
     >>> abs(result.mean - ep.entropy_production(machine, 6).total) < 4 * result.standard_error
     True
     """
-    require_reversal(reversal, "reversal")
     n_steps = as_count(n_steps, "n_steps")
     n_paths = as_count(n_paths, "n_paths")
     batch_size = as_count(batch_size, "batch_size")
     keep_sigma = as_flag(keep_sigma, "keep_sigma")
     as_thread_count(n_threads)
-    in_core = gaussian.is_gaussian(machine, backward) and isinstance(reversal, TokenReversal)
-    if keep_sigma or not in_core:
-        require_memory(8 * n_paths, "n_paths", f"sigma of {n_paths} paths")
-    if not in_core:
-        run = _Run(machine, backward, reversal, n_steps)
-        generator = as_generator(rng)
-        with reporting(progress, n_paths, "Monte Carlo") as report:
-            sigma = run.draw(n_paths, batch_size, generator, report)
-        told = told_of(run.machine, run.other)
-        shown = sigma if keep_sigma else None
-        return _summarise(_moments(sigma), n_steps, n_paths, shown, run, told)
-    other = backward_machine(machine, backward)
-    require_length(machine, "machine", n_steps)
-    require_length(other, "backward", n_steps)
-    kept = np.empty(n_paths) if keep_sigma else None
+    pair = choose_pair(machine, backward, reversal)
     with reporting(progress, n_paths, "Monte Carlo") as report:
-        moments = gaussian.sample_moments(
-            machine, other, n_steps, n_paths, rng, n_threads, report, kept
+        sampled = pair.sample_moments(
+            n_steps,
+            n_paths,
+            rng=rng,
+            keep_sigma=keep_sigma,
+            n_threads=n_threads,
+            batch_size=batch_size,
+            report=report,
         )
-    return _summarise(moments, n_steps, n_paths, kept, None, told_of(machine, other))
+    return _summarise(sampled, n_steps, n_paths, pair.told)
 
 
-class _Run:
-    """Draws paths of a general machine, and counts what happens to them."""
-
-    def __init__(self, machine: Any, backward: Any, reversal: Reversal, n_steps: int) -> None:
-        self.machine = as_machine(machine, "machine")
-        require_sampler(self.machine, "machine")
-        self.other = backward_reader(self.machine, backward)
-        self.reversal = reversal
-        self.n_steps = n_steps
-        self.skip_reasons: Counter[str] = Counter()
-        self.n_cut = 0
-
-    def draw(
-        self,
-        n_paths: int,
-        batch_size: int,
-        generator: np.random.Generator,
-        report: Report | None,
-    ) -> FloatArray:
-        """Sigma of the paths that weren't skipped."""
-        pieces: list[FloatArray] = []
-        for start in range(0, n_paths, batch_size):
-            pieces.append(self._draw_batch(min(batch_size, n_paths - start), generator))
-            if report is not None:
-                report(min(start + batch_size, n_paths))
-        sigma = np.concatenate(pieces)
-        if not sigma.size:
-            reasons = "; ".join(self.skip_reasons)
-            raise NumericalError(f"all {n_paths} sampled paths were skipped: {reasons}")
-        return sigma
-
-    def _draw_batch(self, n_paths: int, generator: np.random.Generator) -> FloatArray:
-        block, known = draw_paths(self.machine, self.n_steps, n_paths, generator)
-        blocks = [block]
-        ahead = None if known is None else [known]
-        reordering = reorder(self.reversal, blocks, keep_still=self.other is not self.machine)
-        straight, back = score_blocks(self.machine, self.other, blocks, [reordering], ahead)
-        impossible = np.argwhere(np.isneginf(straight[0]))
-        if impossible.size:
-            raise NumericalError(
-                "machine.sample draws a path that has probability 0 under machine.log_prob, from "
-                f"step {impossible[0, 1] + 1} on"
-            )
-        result = collect(reordering, straight, back[0])
-        self.skip_reasons.update(result.skip_reasons)
-        self.n_cut += int((result.n_cut_off > 0).sum())
-        return result.sigma
-
-
-def _moments(sigma: FloatArray) -> gaussian.Moments:
-    """Moments of sigma as the core gives them; infinite ones weigh nothing in e^-sigma."""
-    lowest = float(sigma.min())
-    weights = np.exp(lowest - sigma) if math.isfinite(lowest) else np.zeros(1)
-    mean = float(sigma.mean())
-    return {
-        "mean": mean,
-        "sum_of_squares": float(((sigma - mean) ** 2).sum()) if math.isfinite(mean) else math.inf,
-        "minimum": lowest,
-        "maximum": float(sigma.max()),
-        "weight_sum": float(weights.sum()),
-        "square_sum": float((weights**2).sum()),
-        "log_scale": -lowest,
-        "n_infinite": float(np.isinf(sigma).sum()),
-    }
-
-
-def _summarise(
-    moments: gaussian.Moments,
-    n_steps: int,
-    n_drawn: int,
-    sigma: FloatArray | None,
-    run: _Run | None,
-    told: dict[str, Any],
-) -> MonteCarlo:
-    skip_reasons = {} if run is None else dict(run.skip_reasons)
+def _summarise(sampled: Sampled, n_steps: int, n_drawn: int, told: dict[str, Any]) -> MonteCarlo:
+    moments, skip_reasons = sampled.moments, dict(sampled.skip_reasons)
     n_paths = n_drawn - sum(skip_reasons.values())
     variance = moments["sum_of_squares"] / (n_paths - 1) if n_paths > 1 else math.inf
     weights, squares = moments["weight_sum"], moments["square_sum"]
@@ -213,7 +123,7 @@ def _summarise(
     counts = _Counts(
         n_drawn=n_drawn,
         n_skipped=n_drawn - n_paths,
-        n_cut=0 if run is None else run.n_cut,
+        n_cut=sampled.n_cut,
         n_infinite=int(moments.get("n_infinite", 0)),
     )
     return MonteCarlo(
@@ -228,7 +138,7 @@ def _summarise(
         largest_weight_share=share,
         n_steps=n_steps,
         n_paths=n_drawn,
-        sigma=None if sigma is None else as_read_only(sigma),
+        sigma=None if sampled.sigma is None else as_read_only(sampled.sigma),
         warnings=_warnings(effective, share, counts),
         skip_reasons=skip_reasons,
         n_infinite=counts.n_infinite,

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from entroprod import _core
 from entroprod.boundary.arrays import FloatArray, as_count, as_flag
-from entroprod.boundary.memory import require_memory
-from entroprod.discrete.chain_pair import ChainPair, ChainSteps
-from entroprod.discrete.enumeration import enumerate_sequences
-from entroprod.discrete.hidden_markov import HiddenMarkov
-from entroprod.discrete.markov_chain import MarkovChain
-from entroprod.gaussian.core import (
-    _RECURSION_MATRICES,
-    Precision,
-    _overflow,
-    _require_machine,
-    _require_precision,
-)
-from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.gaussian.production import _of_gaussians, _rate_by_doubling
-from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
-from entroprod.machine.protocol import is_discrete
+from entroprod.boundary.precision import Precision
+from entroprod.pairs.choice import choose_pair
 from entroprod.results.production import EntropyProduction
 
 
@@ -104,33 +89,25 @@ def entropy_production(
     >>> print(f"{result.second_law_bound:.6f} + {result.model_mismatch.sum():.6f}")
     0.000825 + 0.310051
     """
-    _require_any_machine(machine)
     n_steps = as_count(n_steps, "n_steps")
-    _require_precision(precision)
     as_flag(decomposition, "decomposition")
-    if isinstance(machine, (LinearGaussian, TimeVaryingLinearGaussian)):
-        return _of_gaussians(machine, n_steps, backward, decomposition, precision)
-    _refuse_extended(precision)
-    chains = _as_chains(machine, backward)
-    if chains is not None:
-        total, error = chains.total(n_steps)
-        steps = ChainSteps(chains, n_steps)
-        return EntropyProduction(total, n_steps, error, "double", steps, decomposition)
-    every = enumerate_sequences(machine, n_steps, backward=backward)
-    return every.entropy_production(decomposition=decomposition)
+    pair = choose_pair(machine, backward)
+    return pair.total(n_steps, precision=precision, decomposition=decomposition)
 
 
 def entropy_production_curve(
-    machine: Any, n_steps: int, *, precision: Precision = "auto"
+    machine: Any, n_steps: int, *, backward: Any = None, precision: Precision = "auto"
 ) -> FloatArray:
     """Entropy production S_y(1), .., S_y(n_steps) in nats, in one pass.
 
     Parameters
     ----------
-    machine : LinearGaussian or discrete machine
+    machine : LinearGaussian, TimeVaryingLinearGaussian or discrete machine
         Other discrete machines than a :class:`MarkovChain` are enumerated.
     n_steps : int
         T >= 1.
+    backward : machine of the same kind, optional
+        What reads the reversed sequences, as in :func:`entropy_production`.
     precision : {"auto", "double", "extended"}
         As in :func:`entropy_production`; "auto" decides by the last value.
 
@@ -159,26 +136,12 @@ def entropy_production_curve(
     >>> ep.entropy_production_curve(machine, 4).round(6)
     array([0.      , 0.041785, 0.112813, 0.187484])
     """
-    if not is_discrete(machine):
-        _require_machine(machine, or_else="a discrete machine with n_symbols and log_prob")
     n_steps = as_count(n_steps, "n_steps")
-    _require_precision(precision)
-    if is_discrete(machine):
-        _refuse_extended(precision)
-        chains = _as_chains(machine, None)
-        if chains is not None:
-            return chains.curve(n_steps)
-        return enumerate_sequences(machine, n_steps).entropy_production_curve()
-    require_memory(8 * n_steps, "n_steps", f"a curve of {n_steps} values")
-    machine._require_working_memory(_RECURSION_MATRICES)
-    try:
-        return _core.entropy_production_curve(machine._kernel, n_steps, precision, True)
-    except OverflowError as error:
-        raise _overflow(machine, error) from None
+    return choose_pair(machine, backward).curve(n_steps, precision=precision)
 
 
 def entropy_production_rate(
-    machine: LinearGaussian | MarkovChain, *, precision: Precision = "auto"
+    machine: Any, *, backward: Any = None, precision: Precision = "auto"
 ) -> float:
     """Entropy production per step of the stationary process, lim S_y(T) / T, in nats per step.
 
@@ -191,6 +154,8 @@ def entropy_production_rate(
     ----------
     machine : LinearGaussian or MarkovChain
         A :class:`HiddenMarkov` has no closed form: see the error for what there is.
+    backward : machine of the same kind, optional
+        What reads the reversed sequences, as in :func:`entropy_production`.
     precision : {"auto", "double", "extended"}
         As in :func:`entropy_production`.
 
@@ -214,57 +179,4 @@ def entropy_production_rate(
     >>> print(f"{ep.entropy_production_rate(machine):.12f}")
     0.545454545455
     """
-    _require_precision(precision)
-    if isinstance(machine, MarkovChain):
-        _refuse_extended(precision)
-        return ChainPair(machine, machine).settled.rate
-    if isinstance(machine, HiddenMarkov):
-        raise TypeError(_NO_RATE_OF_HIDDEN)
-    _require_machine(machine, or_else="a MarkovChain")
-    machine.require_rate()
-    if machine.n_outputs == 1:
-        return 0.0  # the spectrum of one output equals that of its reversal
-    return _rate_by_doubling(machine, precision)[0]
-
-
-def _as_chains(machine: Any, backward: Any) -> ChainPair | None:
-    """Two Markov chains of one alphabet, if that is what they are."""
-    reader = machine if backward is None else backward
-    if not (isinstance(machine, MarkovChain) and isinstance(reader, MarkovChain)):
-        return None
-    if reader.n_symbols != machine.n_symbols:
-        msg = (
-            f"backward must have {machine.n_symbols} symbol(s), as machine has, got "
-            f"{reader.n_symbols}"
-        )
-        raise ValueError(msg)
-    return ChainPair(machine, reader)
-
-
-_NO_RATE_OF_HIDDEN = (
-    "machine must be a LinearGaussian or a MarkovChain, got HiddenMarkov: its rate is an average "
-    "over beliefs, of which there are infinitely many, and has no closed form. "
-    "entropy_production_curve gives exact values for short sequences, and the differences of "
-    "monte_carlo's means at two lengths, over the steps between, estimate the rate"
-)
-
-
-def _require_any_machine(machine: Any) -> None:
-    if isinstance(machine, (LinearGaussian, TimeVaryingLinearGaussian)) or is_discrete(machine):
-        return
-    msg = (
-        "machine must be a LinearGaussian or a TimeVaryingLinearGaussian, or a discrete machine "
-        f"with n_symbols and log_prob, got {type(machine).__name__}"
-    )
-    if isinstance(machine, type):
-        msg += ": make one"
-    elif callable(getattr(machine, "log_prob", None)):
-        msg += ": monte_carlo estimates entropy production of any machine that can sample"
-    elif callable(machine):
-        msg += ": FunctionMachine(function, n_symbols=...) makes one of a function"
-    raise TypeError(msg)
-
-
-def _refuse_extended(precision: str) -> None:
-    if precision == "extended":
-        raise ValueError('precision must be "auto" or "double" for discrete machines')
+    return choose_pair(machine, backward).rate(precision=precision)

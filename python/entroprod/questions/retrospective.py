@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.progress import Progress, reporting
 from entroprod.boundary.randomness import RandomSource, as_generator
 from entroprod.boundary.sequences import Block
-from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
-from entroprod.machine.protocol import as_machine, provenance, require_sampler
+from entroprod.machine.protocol import (
+    as_machine,
+    provenance,
+    require_homogeneous,
+    require_same_size,
+    require_sampler,
+)
 from entroprod.machine.scoring import draw_paths, log_probs
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Paths that are drawn and scored at once.
 _BATCH = 256
@@ -30,11 +34,13 @@ _BATCH = 256
 _FALSE_ALARM = 1e-6
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class RetrospectiveBound:
+class RetrospectiveBound(Result):
     """Lower bound of D_t and of S_y, estimated from sampled paths; its arrays are read-only.
 
     Errors are standard errors of means over paths, infinite for a single path or an infinite mean.
+    Its picture is :func:`entroprod.plot.retrospective_bound`, which takes ``exact=`` as well.
 
     Attributes
     ----------
@@ -78,28 +84,12 @@ class RetrospectiveBound:
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("per_step", "standard_error"):
-            values[name] = values[name].tolist()
-        return values | {"warnings": list(self.warnings)}
+    _picture: ClassVar[str] = "retrospective_bound"
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per step, t = 1 .. T; needs pandas."""
         columns = {"per_step": self.per_step, "standard_error": self.standard_error}
         return as_frame(columns, rows=range(1, self.n_steps + 1), name="t")
-
-    def plot(
-        self, *, exact: ArrayLike | None = None, title: str = "", axes: Axes | None = None
-    ) -> Figure:
-        """Picture of the bound over t, with two standard errors: needs matplotlib.
-
-        As :func:`entroprod.plot.retrospective_bound`.
-        """
-        from entroprod import plot
-
-        return plot.retrospective_bound(self, exact=exact, title=title, axes=axes)
 
     def __repr__(self) -> str:
         lines = [
@@ -184,10 +174,11 @@ def retrospective_bound(
     >>> print(f"{bound.total:.2f}, exactly {ep.entropy_production(machine, 6).total:.2f}")
     0.31, exactly 0.31
     """
-    machine = _as_reader(machine, "machine")
+    machine = as_machine(machine, "machine")
+    require_homogeneous(machine, "machine")
     require_sampler(machine, "machine")
     reverse_model = as_machine(reverse_model, "reverse_model")
-    _require_same_size(machine, reverse_model)
+    require_same_size(machine, reverse_model, "reverse_model")
     n_steps = as_count(n_steps, "n_steps")
     n_paths = as_count(n_paths, "n_paths")
     batch_size = as_count(batch_size, "batch_size")
@@ -242,26 +233,6 @@ def _require_possible(ahead: FloatArray) -> None:
             f"machine.sample draws a path which machine.log_prob gives probability 0: path "
             f"{path + 1} of a batch, from step {step + 1} on"
         )
-
-
-def _as_reader(machine: Any, name: str) -> Any:
-    if isinstance(machine, TimeVaryingLinearGaussian):
-        raise TypeError(
-            f"{name} is a TimeVaryingLinearGaussian, whose parameters at time t depend on the "
-            "direction: ep.entropy_production(machine, n_steps, backward=...) has its D_t exactly"
-        )
-    return as_machine(machine, name)
-
-
-def _require_same_size(machine: Any, reverse_model: Any) -> None:
-    for name, other in (("n_symbols", "n_outputs"), ("n_outputs", "n_symbols")):
-        mine, its = getattr(machine, name, None), getattr(reverse_model, name, None)
-        if mine is None:
-            continue
-        if its is None and getattr(reverse_model, other, None) is not None:
-            raise ValueError(f"reverse_model must have {name} = {mine}, as machine has; got none")
-        if its is not None and its != mine:
-            raise ValueError(f"reverse_model must have {name} = {mine}, as machine has; got {its}")
 
 
 class _Moments:

@@ -6,23 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from entroprod.boundary.arrays import as_flag, as_thread_count
-from entroprod.boundary.sequences import read_sequences
-from entroprod.gaussian import trajectory as gaussian
-from entroprod.machine.protocol import as_machine
-from entroprod.machine.reversals import (
-    TOKEN_REVERSAL,
-    Reversal,
-    TokenReversal,
-    require_reversal,
-)
-from entroprod.pairs.scored import (
-    _of_steps,
-    backward_reader,
-    collect,
-    reorder,
-    score_blocks,
-    told_of,
-)
+from entroprod.machine.reversals import TOKEN_REVERSAL, Reversal, require_reversal
+from entroprod.pairs.choice import choose_pair
 from entroprod.results.trajectory import StochasticEntropyProduction
 
 
@@ -85,17 +70,9 @@ def stochastic_entropy_production(
     array([0.318754])
     """
     keep_per_step = as_flag(keep_per_step, "keep_per_step")
-    require_reversal(reversal, "reversal")
     as_thread_count(n_threads)
-    if isinstance(reversal, TokenReversal) and not keep_per_step:
-        fast = gaussian.score(machine, sequences, backward, n_threads)
-        if fast is not None:
-            told = told_of(machine, machine if backward is None else backward)
-            return _of_steps(*fast, reversal, told)
-    results = score_reversals(
-        machine, sequences, {"sigma": reversal}, backward=backward, keep_per_step=keep_per_step
-    )
-    return results["sigma"]
+    pair = choose_pair(machine, backward, reversal)
+    return pair.score(sequences, keep_per_step=keep_per_step, n_threads=n_threads)
 
 
 def score_reversals(
@@ -146,16 +123,5 @@ def score_reversals(
         raise TypeError("reversals must be a mapping of names to reversals, and not empty")
     for name, reversal in reversals.items():
         require_reversal(reversal, f"reversals[{name!r}]")
-    machine = as_machine(machine, "machine")
-    other = backward_reader(machine, backward)
-    blocks = read_sequences(machine, sequences)
-    reorderings = [
-        reorder(reversal, blocks, name, keep_still=other is not machine)
-        for name, reversal in reversals.items()
-    ]
-    ahead, back = score_blocks(machine, other, blocks, reorderings)
-    told = told_of(machine, other)
-    return {
-        name: collect(one, ahead, its_back, told, keep_per_step=keep_per_step)
-        for name, one, its_back in zip(reversals, reorderings, back)
-    }
+    pair = choose_pair(machine, backward)
+    return pair.score_reversals(sequences, reversals, keep_per_step=keep_per_step)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.arrays import FloatArray, as_float_array, as_read_only
 from entroprod.boundary.errors import NumericalError
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
+from entroprod.results.unsaved import UnsavedSteps, why_not
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 _PARTS = ("retrospective", "compression_loss", "model_mismatch", "memory_rank", "n_memories")
@@ -25,6 +27,7 @@ _PARTS = ("retrospective", "compression_loss", "model_mismatch", "memory_rank", 
 IntArray: TypeAlias = NDArray[np.signedinteger[Any]]
 
 
+@storable
 @dataclass(frozen=True, eq=False)
 class Decomposition:
     """Retrospective decomposition, (T,) each, nats, and how much the backward memory holds.
@@ -54,11 +57,30 @@ class StepValues(Protocol):
         ...
 
 
-@dataclass(frozen=True, repr=False)
-class EntropyProduction:
+@storable
+@dataclass(frozen=True, eq=False)
+class GivenSteps:
+    """Values of steps that are there from the beginning, and no decomposition."""
+
+    values: FloatArray
+
+    def per_step(self) -> FloatArray:
+        """Terms of the total, (T,), nats."""
+        return self.values
+
+    def decomposition(self) -> Decomposition:
+        """Raise NumericalError."""
+        raise NumericalError("this kind of machine tells no retrospective decomposition")
+
+
+@storable
+@dataclass(frozen=True, repr=False, eq=False)
+class EntropyProduction(Result):
     """Entropy production of a machine over a number of steps, and where it comes from.
 
-    What has a value for every step is computed when first asked for.
+    What has a value for every step is computed when first asked for, also after loading, if the
+    machine could be saved; otherwise a file holds what had been computed. Its picture is
+    :func:`entroprod.plot.decomposition`.
 
     Attributes
     ----------
@@ -75,8 +97,32 @@ class EntropyProduction:
     n_steps: int
     rounding_error: float
     precision: str
-    _steps: StepValues = field(compare=False)
-    _decomposed: bool = field(compare=False)
+    _steps: StepValues
+    _decomposed: bool
+
+    _picture: ClassVar[str] = "decomposition"
+    _kept_if_computed: ClassVar[tuple[str, ...]] = ("per_step", "_decomposition")
+
+    @classmethod
+    def from_steps(cls, per_step: ArrayLike, *, rounding_error: float = 0.0) -> EntropyProduction:
+        """The result of a machine whose entropy production is known step by step.
+
+        Parameters
+        ----------
+        per_step : array_like, (T,)
+            Terms of the total, nats.
+        rounding_error : float
+            Bound of the rounding error of their sum, nats.
+
+        Examples
+        --------
+        >>> import entroprod as ep
+        >>> ep.EntropyProduction.from_steps([0.25, 0.0, 0.5])
+        EntropyProduction(total=0.75 nats, n_steps=3, rounding_error=0.0e+00, precision='double')
+        """
+        values = as_read_only(as_float_array(per_step, "per_step", 1).copy())
+        total = math.fsum(values)
+        return cls(total, len(values), rounding_error, "double", GivenSteps(values), False)
 
     @cached_property
     def per_step(self) -> FloatArray:
@@ -161,7 +207,7 @@ class EntropyProduction:
 
     @cached_property
     def _decomposition(self) -> Decomposition:
-        if not self._decomposed:
+        if not self._decomposed and not isinstance(self._steps, GivenSteps):
             msg = "the decomposition was left out: call entropy_production with decomposition=True"
             raise ValueError(msg)
         return self._steps.decomposition()
@@ -173,15 +219,6 @@ class EntropyProduction:
             raise NumericalError(f"{name} doesn't exist here: {found.missing[name]}")
         return values
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, without what has a value for every step."""
-        return {
-            "total": self.total,
-            "n_steps": self.n_steps,
-            "rounding_error": self.rounding_error,
-            "precision": self.precision,
-        }
-
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per step, t = 1 .. T; needs pandas."""
         names = ["per_step"]
@@ -191,11 +228,10 @@ class EntropyProduction:
         columns = {name: getattr(self, name) for name in names}
         return as_frame(columns, rows=range(1, self.n_steps + 1), name="t")
 
-    def plot(self, *, title: str = "", axes: Axes | None = None) -> Figure:
-        """Picture of L_t and M_t, stacked, over t: see :func:`entroprod.plot.decomposition`."""
-        from entroprod import plot
-
-        return plot.decomposition(self, title=title, axes=axes)
+    def _stored_parts(self) -> dict[str, Any]:
+        why = why_not(self._steps)
+        steps = {} if why is None else {"_steps": UnsavedSteps(why)}
+        return super()._stored_parts() | steps
 
     def __repr__(self) -> str:
         return (

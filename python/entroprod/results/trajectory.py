@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from entroprod.boundary.arrays import FloatArray
-from entroprod.machine.reversals import IntArray, Reversal
+from entroprod.boundary.arrays import FloatArray, as_read_only
+from entroprod.machine.reversals import (
+    BlockReversal,
+    IntArray,
+    Permutation,
+    Plan,
+    Reversal,
+    TokenReversal,
+)
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result, plain
+from entroprod.results.unsaved import reversal_or_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PerStep = tuple[FloatArray, ...]
 
+# Reversals know nothing of files.
+for _class in (TokenReversal, BlockReversal, Permutation, Plan):
+    storable(_class)
 
+
+def integers(values: Sequence[int] | IntArray) -> IntArray:
+    """A read-only array of integers."""
+    array = np.array(values, dtype=np.int64)
+    array.flags.writeable = False
+    return array
+
+
+@storable
 @dataclass(frozen=True)
 class Skipped:
     """A sequence that has no entropy production, and why."""
@@ -26,12 +49,13 @@ class Skipped:
     reason: str
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class StochasticEntropyProduction:
+class StochasticEntropyProduction(Result):
     """Stochastic entropy production of N sequences; its arrays are read-only.
 
     Rows are the sequences on which the reversal is a bijection: all N of them, unless ``skipped``
-    lists others.
+    lists others. Its picture is :func:`entroprod.plot.sigma_histogram`.
 
     Attributes
     ----------
@@ -70,6 +94,34 @@ class StochasticEntropyProduction:
     per_step_forward: PerStep | None
     per_step_backward: PerStep | None
     provenance: dict[str, Any]
+
+    _picture: ClassVar[str] = "sigma_histogram"
+
+    @classmethod
+    def of_steps(
+        cls,
+        log_forward: FloatArray,
+        log_backward: FloatArray,
+        n_steps: int,
+        reversal: Reversal,
+        provenance: dict[str, Any],
+    ) -> StochasticEntropyProduction:
+        """The result of paths of one length, all steps reversed, from its two terms, (N,) each."""
+        n_paths = len(log_forward)
+        return cls(
+            sigma=as_read_only(log_forward - log_backward),
+            log_forward=as_read_only(log_forward),
+            log_backward=as_read_only(log_backward),
+            lengths=integers([n_steps] * n_paths),
+            index=integers(range(n_paths)),
+            block_starts=(integers(range(n_steps)),) * n_paths,
+            n_cut_off=integers([0] * n_paths),
+            skipped=(),
+            reversal=reversal,
+            per_step_forward=None,
+            per_step_backward=None,
+            provenance=provenance,
+        )
 
     @property
     def n_steps(self) -> int:
@@ -126,8 +178,14 @@ class StochasticEntropyProduction:
                 result[name] = [values.tolist() for values in kept]
         result["skipped"] = [{"index": s.index, "reason": s.reason} for s in self.skipped]
         result["reversal"] = repr(self.reversal)
-        result["provenance"] = self.provenance
+        result["provenance"] = plain(self.provenance)
         return result
+
+    def _stored_parts(self) -> dict[str, Any]:
+        return super()._stored_parts() | {"reversal": reversal_or_text(self.reversal)}
+
+    def _compared(self) -> dict[str, Any]:
+        return super()._compared() | {"reversal": repr(self.reversal)}
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per given sequence, the skipped ones with their reason; needs pandas."""
@@ -159,9 +217,12 @@ class StochasticEntropyProduction:
 _COLUMNS = ("sigma", "log_forward", "log_backward", "lengths", "n_blocks", "n_cut_off", "index")
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class MonteCarlo:
+class MonteCarlo(Result):
     """Monte Carlo estimate of entropy production and of the fluctuation theorem.
+
+    Its picture, where sigma was kept, is :func:`entroprod.plot.sigma_histogram`.
 
     Attributes
     ----------
@@ -213,6 +274,8 @@ class MonteCarlo:
     n_cut: int
     provenance: dict[str, Any]
 
+    _picture: ClassVar[str] = "sigma_histogram"
+
     @property
     def n_skipped(self) -> int:
         """How many sampled paths are left out of all averages."""
@@ -220,8 +283,8 @@ class MonteCarlo:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, without ``sigma``."""
-        names = (field.name for field in fields(self) if field.name != "sigma")
-        return {name: getattr(self, name) for name in names} | {"n_skipped": self.n_skipped}
+        names = (name for name in self._public() if name != "sigma")
+        return {name: plain(getattr(self, name)) for name in names} | {"n_skipped": self.n_skipped}
 
     def to_frame(self) -> pd.DataFrame:
         """Table of the kept ``sigma`` with a row per path; needs pandas and keep_sigma=True."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class SeriesEntropyProduction:
+class SeriesEntropyProduction(Result):
     """Entropy production rate of a table, with an interval and a test. Rates in nats per step.
+
+    Its picture is :func:`entroprod.plot.series_rate`.
 
     Attributes
     ----------
@@ -88,6 +94,8 @@ class SeriesEntropyProduction:
     whiteness_p_value: float | None
     notes: tuple[str, ...]
 
+    _picture: ClassVar[str] = "series_rate"
+
     def summary(self) -> str:
         """The result in lines of text."""
         low, high = self.interval
@@ -107,34 +115,12 @@ class SeriesEntropyProduction:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dicts, without the machine and the replicates."""
-        return {
-            "rate": self.rate,
-            "bias": self.bias,
-            "interval": list(self.interval),
-            "confidence_level": self.confidence_level,
-            "interval_method": self.interval_method,
-            "p_value": self.p_value,
-            "order": self.order,
-            "criterion": self.criterion,
-            "max_lags": self.max_lags,
-            "criterion_values": self.criterion_values.tolist(),
-            "columns": list(self.columns),
-            "n_observations": self.n_observations,
-            "surrogate_order": self.surrogate_order,
-            "n_bootstrap": self.n_bootstrap,
-            "n_surrogates": self.n_surrogates,
-            "bootstrap_failures": dict(self.bootstrap_failures),
-            "surrogate_failures": dict(self.surrogate_failures),
-            "spectral_radius": self.spectral_radius,
-            "whiteness_lags": self.whiteness_lags,
-            "whiteness_p_value": self.whiteness_p_value,
-            "notes": list(self.notes),
-        }
+        left_out = ("machine", "bootstrap_rates", "null_rates")
+        names = (name for name in self._public() if name not in left_out)
+        return {name: plain(getattr(self, name)) for name in names}
 
     def to_frame(self) -> pd.DataFrame:
         """Table of one row, so that the results of many tables can be put together."""
-        import pandas as pd
-
         row = self.to_dict()
         low, high = row.pop("interval")
         nested = ("criterion_values", "bootstrap_failures", "surrogate_failures")
@@ -148,7 +134,7 @@ class SeriesEntropyProduction:
             "columns": ", ".join(self.columns),
             "notes": "; ".join(self.notes),
         }
-        return pd.DataFrame([row])
+        return as_frame([row])
 
     def __repr__(self) -> str:
         low, high = self.interval

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.results.frames import as_frame
+from entroprod.results.registry import storable
+from entroprod.results.result import Result, plain
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class GroupSummary:
+@storable
+@dataclass(frozen=True, eq=False)
+class GroupSummary(Result):
     """One metric in one group.
 
     Attributes
@@ -41,15 +41,16 @@ class GroupSummary:
     n_infinite: int
     median: float | None
     mean: float | None
-    values: FloatArray = field(repr=False, compare=False)
+    values: FloatArray = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, without the values of single texts."""
-        return {name: value for name, value in vars(self).items() if name != "values"}
+        return {name: plain(getattr(self, name)) for name in self._public() if name != "values"}
 
 
-@dataclass(frozen=True)
-class Comparison:
+@storable
+@dataclass(frozen=True, eq=False)
+class Comparison(Result):
     """One metric in two groups. What can't be computed is None; the reason is in the notes.
 
     Attributes
@@ -83,14 +84,13 @@ class Comparison:
     rank_biserial: float | None
     interval: tuple[float, float] | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        return dict(vars(self))
 
-
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class GroupComparison:
+class GroupComparison(Result):
     """Groups of texts compared in one or more metrics.
+
+    Its picture, which takes a sequence of axes, is :func:`entroprod.plot.groups`.
 
     Attributes
     ----------
@@ -117,6 +117,8 @@ class GroupComparison:
     n_ungrouped: int
     notes: tuple[str, ...]
 
+    _picture: ClassVar[str] = "groups"
+
     def of(self, metric: str) -> tuple[Comparison, ...]:
         """Comparisons of one metric.
 
@@ -128,17 +130,6 @@ class GroupComparison:
         if metric not in self.metrics:
             raise ValueError(f"metric must be one of {', '.join(self.metrics)}; got {metric!r}")
         return tuple(each for each in self.comparisons if each.metric == metric)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and dicts."""
-        return {
-            "comparisons": [each.to_dict() for each in self.comparisons],
-            "summaries": [each.to_dict() for each in self.summaries],
-            "confidence_level": self.confidence_level,
-            "n_bootstrap": self.n_bootstrap,
-            "n_ungrouped": self.n_ungrouped,
-            "notes": list(self.notes),
-        }
 
     def to_frame(self) -> pd.DataFrame:
         """Table with a row per comparison, and the medians and means of both groups."""
@@ -154,12 +145,6 @@ class GroupComparison:
                     row[f"{name}_{place}"] = getattr(summary, name)
             rows.append(row)
         return as_frame(rows)
-
-    def plot(self, *, title: str = "", axes: Sequence[Axes] | None = None) -> Figure:
-        """Draw a box and every value of each group, a panel per metric; needs matplotlib."""
-        from entroprod import plot
-
-        return plot.groups(self, title=title, axes=axes)
 
     def summary(self) -> str:
         """Return the result in lines of text."""

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
+from entroprod.results.registry import storable
+from entroprod.results.result import Result, plain
+from entroprod.text.table import COLUMNS, as_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +23,9 @@ REVERSALS = ("token", "block")
 _LARGEST_EXPONENT = 709.0
 
 
-@dataclass(frozen=True)
-class Average:
+@storable
+@dataclass(frozen=True, eq=False)
+class Average(Result):
     """Averages over the texts that have a sigma under one reversal.
 
     A value is None where there are too few texts for it.
@@ -72,12 +76,16 @@ class Average:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name."""
-        return {**vars(self), "n_skipped": self.n_skipped}
+        return super().to_dict() | {"n_skipped": self.n_skipped}
 
 
+@storable
 @dataclass(frozen=True, repr=False, eq=False)
-class TextScores:
+class TextScores(Result):
     """Scored texts.
+
+    The table has files of its own, Parquet or CSV, which :func:`read_results` reads; ``save``
+    stores it beside the rest.
 
     Attributes
     ----------
@@ -131,8 +139,24 @@ class TextScores:
             "n_resumed": self.n_resumed,
             "output": None if self.output is None else str(self.output),
             "averages": {each.reversal: each.to_dict() for each in self.averages()},
-            "provenance": self.provenance,
+            "provenance": plain(self.provenance),
         }
+
+    def _stored_parts(self) -> dict[str, Any]:
+        return {
+            "columns": _columns(self.table),
+            "provenance": self.provenance,
+            "output": None if self.output is None else str(self.output),
+            "n_resumed": self.n_resumed,
+        }
+
+    @classmethod
+    def _from_stored_parts(cls, parts: dict[str, Any]) -> TextScores:
+        output = None if parts["output"] is None else Path(parts["output"])
+        return cls(as_table(parts["columns"], parts["provenance"]), output, parts["n_resumed"])
+
+    def _compared(self) -> dict[str, Any]:
+        return self._stored_parts()
 
     def __repr__(self) -> str:
         lines = [f"TextScores({len(self.table)} texts)"]
@@ -204,3 +228,13 @@ def _fluctuation(sigma: FloatArray) -> tuple[float | None, float | None, float |
         None if error is None else error * scale,
         effective,
     )
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Columns by name, as :func:`as_table` takes them: what a row lacks is None."""
+    found: dict[str, list[Any]] = {}
+    for name in COLUMNS:
+        values = table.index.to_series() if name == "index" else table[name]
+        given = zip(values.tolist(), values.isna())
+        found[name] = [None if missing else value for value, missing in given]
+    return found

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-import entroprod
 from entroprod.boundary.arrays import as_count, as_flag
 from entroprod.boundary.progress import Progress, Report, reporting
 from entroprod.machine.protocol import provenance, require_sampler
@@ -20,7 +20,7 @@ from entroprod.text.journal import Row
 from entroprod.text.result import TextScores
 from entroprod.text.scoring import BLOCK, TOKEN, Item, Scorer, shown_text
 from entroprod.text.storage import OutputFile
-from entroprod.text.table import COLUMNS, as_table, columns_of
+from entroprod.text.table import COLUMNS, as_table, columns_of, require_packages
 
 DELIMITERS = ".!?"
 BATCH_SIZE = 16
@@ -226,7 +226,7 @@ def _scorer(machine: Any, settings: dict[str, Any]) -> Scorer:
 
 
 def _origin(machine: Any) -> dict[str, Any]:
-    return {"entroprod_version": entroprod.__version__, "machine": provenance(machine)}
+    return {"entroprod_version": version("entroprod"), "machine": provenance(machine)}
 
 
 def _expected_bytes(n_rows: int, n_tokens: int) -> int:
@@ -271,6 +271,7 @@ class _Run:
         if output is None:
             if resume or overwrite:
                 raise ValueError("resume and overwrite need an output")
+            require_packages(None)
             with reporting(progress, self._n_rows, self._what) as report:
                 batches = []
                 for rows in self._batches(0):

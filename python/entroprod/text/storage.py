@@ -18,9 +18,9 @@ from entroprod.text.table import (
     TABLE_SUFFIXES,
     as_table,
     columns_of,
-    import_pyarrow,
     pieces,
     read_results,
+    require_packages,
     write_results,
 )
 
@@ -63,7 +63,7 @@ class OutputFile:
         ImportError
             Without the extra ``text``.
         """
-        import_pyarrow()
+        require_packages(self.path)
         # A link is followed, as it is when the table is stored.
         directory = Path(os.path.realpath(self.path)).parent
         if not directory.is_dir():

@@ -116,10 +116,7 @@ def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def as_table(rows: dict[str, list[Any]], provenance: dict[str, Any]) -> pd.DataFrame:
     """DataFrame of columns by name, with None for what a row lacks."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError(f"a table of texts {_NEEDS}") from None
+    pd = _import_pandas()
     columns: dict[str, Any] = {}
     for name, kind in COLUMNS.items():
         values = rows[name]
@@ -181,7 +178,7 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 def _write_parquet(
     stream: IO[bytes], batches: Iterable[list[Row]], provenance: dict[str, Any]
 ) -> None:
-    pyarrow, parquet = import_pyarrow()
+    pyarrow, parquet = _import_pyarrow()
     kinds = {
         INTEGER: pyarrow.int64(),
         NUMBER: pyarrow.float64(),
@@ -212,7 +209,7 @@ def pieces(batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    pyarrow, parquet = import_pyarrow()
+    pyarrow, parquet = _import_pyarrow()
     try:
         table = parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
@@ -229,7 +226,22 @@ def _read_parquet(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     return columns, json.loads(told)
 
 
-def import_pyarrow() -> tuple[Any, Any]:
+def require_packages(path: Path | None) -> None:
+    """Raise ImportError unless the table can be made, and stored there: asked before the work."""
+    _import_pandas()
+    if path is not None and path.suffix.lower() != ".csv":
+        _import_pyarrow()
+
+
+def _import_pandas() -> Any:
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ImportError(f"a table of texts {_NEEDS}") from None
+    return pd
+
+
+def _import_pyarrow() -> tuple[Any, Any]:
     """Pyarrow and its Parquet module, or the line that installs them."""
     try:
         import pyarrow as pa

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-import entroprod as ep
 from entroprod.boundary.arrays import FloatArray, as_count, as_flag
 from entroprod.boundary.randomness import RandomSource, as_generator
+from entroprod.machine.reversals import BlockReversal
 from entroprod.neural.heads import TokenHead
 from entroprod.neural.language_model.causal_lm import (
     CachedStepper,
@@ -299,7 +299,7 @@ class HuggingFaceMachine(NeuralMachine):
 
     def sentence_reversal(
         self, per_block: SupportsIndex = 1, delimiters: str | Sequence[str] = ".!?"
-    ) -> ep.BlockReversal:
+    ) -> BlockReversal:
         """Reversal of the order of sentences, cut on token ids.
 
         Parameters
@@ -317,7 +317,7 @@ class HuggingFaceMachine(NeuralMachine):
         ends = self.sentence_ends(delimiters)
         if not ends:
             raise ValueError(f"no token of this model ends with one of {delimiters!r}")
-        return ep.BlockReversal(delimiters=ends, per_block=as_count(per_block, "per_block"))
+        return BlockReversal(delimiters=ends, per_block=as_count(per_block, "per_block"))
 
     def self_test(
         self, texts: Sequence[str] | Sequence[ArrayLike], *, rng: RandomSource = 0

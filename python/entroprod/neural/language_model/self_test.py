@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from entroprod.boundary.arrays import FloatArray
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 Score = Callable[[list[NDArray[np.int64]]], list[FloatArray]]
 # Sequences side by side in the second scoring, at most.
 _FEW = 3
 
 
-@dataclass(frozen=True)
-class SelfTest:
+@storable(name="entroprod.neural.SelfTest")
+@dataclass(frozen=True, repr=False, eq=False)
+class SelfTest(Result):
     """The same sequences scored twice, in other batches and in another order.
 
     Both would be the same in exact arithmetic. Sigma is a difference of two such log-probabilities
@@ -51,10 +52,6 @@ class SelfTest:
             f"most {self.max_per_token:.2g}) on a token; {self.n_sequences} sequences, "
             f"{self.n_tokens:,} tokens, {self.dtype} on {self.device})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Dict of all attributes."""
-        return dataclasses.asdict(self)
 
 
 def compare_scorings(

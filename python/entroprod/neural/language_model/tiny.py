@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import secrets
@@ -32,6 +31,8 @@ from entroprod.boundary.randomness import RandomSource, as_generator
 from entroprod.neural.language_model.architectures import ARCHITECTURES, architecture_config
 from entroprod.neural.language_model.corpus import END_OF_TEXT, Corpus, train_tokenizer
 from entroprod.neural.language_model.quiet import quiet_transformers, require_transformers
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 
 # Found in every folder that train_language_model wrote, and in no other.
 REPORT_FILE = "training.json"
@@ -48,8 +49,9 @@ _GRADIENT_NORM = 1.0
 _BYTES_PER_PARAMETER = 4 * 4
 
 
-@dataclass(frozen=True, eq=False)
-class LanguageModelTraining:
+@storable(name="entroprod.neural.LanguageModelTraining")
+@dataclass(frozen=True, repr=False, eq=False)
+class LanguageModelTraining(Result):
     """What :func:`train_language_model` did.
 
     Attributes
@@ -103,10 +105,6 @@ class LanguageModelTraining:
             f"nats per token in {len(self.losses):,} steps and {self.seconds:.0f} s; "
             f"held out {self.held_out_loss:.3f}; in {self.folder})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Dict of all attributes; arrays stay arrays."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 def train_language_model(

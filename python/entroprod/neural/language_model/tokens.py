@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from entroprod.results.registry import storable
+from entroprod.results.result import Result
 from entroprod.results.trajectory import Skipped
 
 IntArray = NDArray[np.int64]
 _AROUND = 12
 
 
-@dataclass(frozen=True, eq=False)
-class EncodedTexts:
+@storable(name="entroprod.neural.EncodedTexts")
+@dataclass(frozen=True, repr=False, eq=False)
+class EncodedTexts(Result):
     """Texts as token ids, and those that can't be.
 
     Attributes

@@ -9,10 +9,10 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import entroprod
 from entroprod.boundary.arrays import as_count, require_choice
 from entroprod.questions.block_scale import BlockScale
 from entroprod.text.group_comparison import GroupComparison
@@ -101,7 +101,7 @@ def html_report(
         .get_template("page.html")
         .render(
             title=summary.title(told) if title is None else title,
-            version=entroprod.__version__,
+            version=version("entroprod"),
             policy=_policy(style, script),
             style=style,
             script=script,
