@@ -122,8 +122,8 @@ DAYS = pd.date_range("2000-01-31", periods=N)
 ORDERED: dict[str, Any] = {
     "datetimes": DAYS,
     "datetimes of a zone": pd.date_range("2000", periods=N, tz="Europe/Paris"),
-    "Arrow timestamps": pd.array(DAYS, dtype="timestamp[us][pyarrow]"),
-    "Arrow dates": pd.array(DAYS.date, dtype=pd.ArrowDtype(pa.date32())),
+    "Arrow timestamps": DAYS.to_series().astype("timestamp[us][pyarrow]").array,
+    "Arrow dates": pd.Series(DAYS.date).astype(pd.ArrowDtype(pa.date32())).array,
     "Python dates": DAYS.date,
     "strings of dates": DAYS.strftime("%Y-%m-%d"),
     "strings of times": DAYS.strftime("%Y-%m-%dT%H:%M:%S"),

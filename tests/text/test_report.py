@@ -7,8 +7,6 @@ import dataclasses
 import hashlib
 import math
 import re
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -229,21 +227,6 @@ def test_marks_for_what_is_not_seen() -> None:
     for piece in ('</span><script>alert("x")</script>', "[U+001B]", "[U+202E]", "[U+D800]", "↵"):
         assert piece in tokens["text"]
     assert "part of a character" in html
-
-
-def test_without_jinja2() -> None:
-    code = (
-        "import sys; sys.modules['jinja2'] = None\n"
-        "from entroprod.text.report import html_report\n"
-        "from report_tables import two_groups\n"
-        "try:\n    html_report(two_groups())\n"
-        "except ImportError as error:\n    print(error)\n"
-    )
-    helpers = Path(__file__).parents[1] / "helpers"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=helpers
-    )
-    assert done.stdout == 'a report needs jinja2: pip install "entroprod[text]"\n'
 
 
 def test_characters_in_pieces_are_shown_whole() -> None:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     Column: TypeAlias = nw.Series[Any]
 
 
-def as_frame(data: Any, name: str) -> Frame | None:
+def as_frame(data: Any, name: str, extra: str = "series") -> Frame | None:
     """Frame, whose columns have each a name of their own; None where ``data`` is none.
+
+    ``extra`` is that of the package that a message tells to install.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def as_frame(data: Any, name: str) -> Frame | None:
         from narwhals.exceptions import NarwhalsError
     except ImportError:
         raise ImportError(
-            f'{name}: data frames need narwhals: pip install "entroprod[series]"'
+            f'{name}: data frames need narwhals: pip install "entroprod[{extra}]"'
         ) from None
     try:
         frame = nw.from_native(data, pass_through=True)

@@ -98,7 +98,7 @@ def as_texts(value: Any) -> Texts:
     >>> as_texts({"causal": ["It fell. It broke."], "other": ["He sat. He ate."]})
     Texts(2 texts from texts; causal: 1, other: 1)
     """
-    frame = None if isinstance(value, Texts) else as_frame(value, "texts")
+    frame = None if isinstance(value, Texts) else as_frame(value, "texts", "text")
     if isinstance(value, Texts):
         read = value
     elif frame is not None:

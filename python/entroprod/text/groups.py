@@ -129,7 +129,7 @@ class _Columns:
             from entroprod.text.table import read_results
 
             table = read_results(Path(table))
-        frame = as_frame(table, "table")
+        frame = as_frame(table, "table", "text")
         if frame is not None:
             self._columns: dict[str, Any] = dict(columns_of(frame))
         elif isinstance(table, Mapping):

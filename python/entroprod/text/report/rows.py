@@ -184,7 +184,7 @@ def by_group(rows: Iterable[TextRow]) -> dict[str | None, list[TextRow]]:
 
 def _mappings(table: Any) -> Iterable[Mapping[str, Any]]:
     table = getattr(table, "table", table)
-    frame = as_frame(table, "rows")
+    frame = as_frame(table, "rows", "text")
     if frame is not None:
         index = index_of(frame)
         rows: Iterator[dict[str, Any]] = frame.iter_rows(named=True)
