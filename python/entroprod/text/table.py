@@ -131,7 +131,7 @@ def as_table(rows: dict[str, list[Any]], provenance: dict[str, Any]) -> pd.DataF
             columns[name] = pd.Series(values, dtype=np.float64)
         else:
             columns[name] = pd.Series(values, dtype="str" if _has_strings() else object)
-    table = pd.DataFrame(columns).set_index("index")
+    table: pd.DataFrame = pd.DataFrame(columns).set_index("index")
     table.index = table.index.astype(np.int64)
     table.attrs["provenance"] = provenance
     return table
