@@ -116,7 +116,9 @@ def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def as_table(rows: dict[str, list[Any]], provenance: dict[str, Any]) -> pd.DataFrame:
     """DataFrame of columns by name, with None for what a row lacks."""
-    pd = _import_pandas()
+    _import_pandas()
+    import pandas as pd
+
     columns: dict[str, Any] = {}
     for name, kind in COLUMNS.items():
         values = rows[name]
@@ -131,7 +133,7 @@ def as_table(rows: dict[str, list[Any]], provenance: dict[str, Any]) -> pd.DataF
             columns[name] = pd.Series(values, dtype=np.float64)
         else:
             columns[name] = pd.Series(values, dtype="str" if _has_strings() else object)
-    table: pd.DataFrame = pd.DataFrame(columns).set_index("index")
+    table = pd.DataFrame(columns).set_index("index")
     table.index = table.index.astype(np.int64)
     table.attrs["provenance"] = provenance
     return table
