@@ -117,7 +117,8 @@ def systems_of_scipy() -> None:
 
     import entroprod as ep
 
-    system: Any = scipy.signal.dlti([1.0, 0.5], [1.0, -0.9])
+    dlti: Any = scipy.signal.dlti
+    system = dlti([1.0, 0.5], [1.0, -0.9])
     ep.from_scipy(system, [[1.0]])
 
 

@@ -19,7 +19,7 @@ import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
 from entroprod.gaussian import core, reversal
-from entroprod.gaussian.decomposition import Pair
+from entroprod.gaussian.decomposition import PairRecursion
 from entroprod.gaussian.pair import GaussianPair, OwnReader
 from entroprod.laws import CATALOGUE, laws_of
 from entroprod.laws.gaussian_case import GaussianCase
@@ -27,8 +27,8 @@ from entroprod.pairs.pair import Pair as AnyPair
 from entroprod.pairs.scored import ScoredPair
 from entroprod.questions import monte_carlo, production, trajectory
 
-# What a constant machine that reads itself obeys, and what of it no machine of another kind that can
-# only be asked obeys: those laws are broken here.
+# What a constant machine that reads itself obeys, and what of it no machine of another kind that
+# can only be asked obeys: those laws are broken here.
 LAWS = laws_of(OwnReader(ept.awkward_machines()["one state, one output"]))
 OWN = [law for law in LAWS if not issubclass(ScoredPair, law.of) or law.of is AnyPair]
 
@@ -391,13 +391,13 @@ def _break_per_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _break_decomposition(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
-    genuine = Pair.decomposition
+    genuine = PairRecursion.decomposition
 
-    def broken(self: Pair, *args: Any, **options: Any) -> Any:
+    def broken(self: PairRecursion, *args: Any, **options: Any) -> Any:
         found = genuine(self, *args, **options)
         return replace(found, **{name: change(found) for name, change in changes.items()})
 
-    monkeypatch.setattr(Pair, "decomposition", broken)
+    monkeypatch.setattr(PairRecursion, "decomposition", broken)
 
 
 Breaking = Callable[[pytest.MonkeyPatch], None]

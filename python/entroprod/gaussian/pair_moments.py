@@ -216,19 +216,20 @@ def _fading_part(reader: LinearGaussian) -> LinearGaussian:
     fading, lasting = schur[:n_fading, :n_fading], schur[n_fading:, n_fading:]
     apart = np.zeros((n_fading, len(lasting)))
     if n_fading:
-        apart = scipy.linalg.solve_sylvester(fading, -lasting, -schur[:n_fading, n_fading:])
+        rest = -schur[:n_fading, n_fading:]
+        apart = np.asarray(scipy.linalg.solve_sylvester(fading, -lasting, rest), np.float64)
     inputs = basis.T @ reader.input_matrix
     inputs[:n_fading] -= apart @ inputs[n_fading:]
     output = reader.output_matrix @ basis
     output[:, n_fading:] += output[:, :n_fading] @ apart
-    size = np.linalg.norm(reader.output_matrix) * np.linalg.norm(reader.input_matrix)
-    size *= (1.0 + np.linalg.norm(apart)) ** 2
+    size = float(np.linalg.norm(reader.output_matrix) * np.linalg.norm(reader.input_matrix))
+    size *= (1.0 + float(np.linalg.norm(apart))) ** 2
     reached, power = inputs[n_fading:], 1.0
     for _ in range(len(lasting)):
         unseen = _UNSEEN * np.finfo(np.float64).eps * size * power
         if np.linalg.norm(output[:, n_fading:] @ reached) > unseen:
             LinearGaussian._refuse_marginal(eigenvalue, message)
-        reached, power = lasting @ reached, power * np.linalg.norm(lasting)
+        reached, power = lasting @ reached, power * float(np.linalg.norm(lasting))
     if n_fading == 0:
         # One state that nothing enters, in place of none.
         zero = np.zeros((1, 1))

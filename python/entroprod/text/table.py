@@ -116,7 +116,9 @@ def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def as_table(rows: dict[str, list[Any]], provenance: dict[str, Any]) -> pd.DataFrame:
     """DataFrame of columns by name, with None for what a row lacks."""
-    pd = _import_pandas()
+    _import_pandas()
+    import pandas as pd
+
     columns: dict[str, Any] = {}
     for name, kind in COLUMNS.items():
         values = rows[name]
