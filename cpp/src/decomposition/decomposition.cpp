@@ -9,69 +9,15 @@
 #include <vector>
 
 #include "decomposition/error_memory.hpp"
+#include "decomposition/forward_pair.hpp"
 #include "decomposition/pair_parameters.hpp"
 #include "decomposition/pair_stretches.hpp"
 #include "formulas/triangular.hpp"
-#include "production/forward_moments.hpp"
 #include "production/recursion.hpp"
 #include "runtime/work.hpp"
 
 namespace entroprod {
 namespace {
-
-// Covariance (n, n) and mean (n,) of the forward memory of a pair. With stretches there are no
-// means.
-template <class Real>
-class PairMoments {
-public:
-    PairMoments(PairParameters<Real>& parameters, PairStretches* stretches)
-        : parameters_(parameters),
-          stretches_(stretches),
-          n_(static_cast<std::size_t>(parameters.sizes().n)),
-          scratch_(decomposition_kernels<Real>().scratch_size(
-              parameters.sizes().n, parameters.sizes().b, parameters.sizes().m)),
-          advance_(decomposition_kernels<Real>().forward(parameters.sizes())) {}
-
-    std::size_t size() const { return n_ * n_ + n_; }
-    std::vector<Real> start(const double* initial_mean) const {
-        std::vector<Real> result(size(), Real(0.0));
-        std::copy_n(initial_mean, n_, result.begin() + static_cast<std::ptrdiff_t>(n_ * n_));
-        return result;
-    }
-    void advance(std::int64_t first_step, int count, Real* now) {
-        for (int k = 0; k < count; ++k, now += size()) {
-            Real* next = now + size();
-            advance_(parameters_.sizes(), parameters_.at(first_step + k), now, now + n_ * n_, next,
-                     next + n_ * n_, scratch_.data());
-            interruption_point(work_per_step<Real>(parameters_.sizes().n, 0));
-        }
-    }
-    // Of the covariance or the mean, each in its own units.
-    double change(const Real* before, const Real* now) const {
-        double result = 0.0;
-        for (const auto& [from, count] :
-             {std::pair{std::size_t{0}, n_ * n_}, std::pair{n_ * n_, n_}}) {
-            const double scale = largest(now + from, count);
-            if (scale > 0.0) {
-                result =
-                    std::max(result, largest_difference(now + from, before + from, count) / scale);
-            }
-        }
-        return result;
-    }
-    bool may_converge() const { return parameters_.constant(); }
-    bool may_leap() const { return stretches_ != nullptr; }
-    void leap(int index, Real* moments) {
-        if constexpr (std::is_same_v<Real, double>) stretches_->leaps().leap(index, moments);
-    }
-
-private:
-    PairParameters<Real>& parameters_;
-    PairStretches* stretches_;
-    std::size_t n_;
-    std::vector<Real> scratch_;
-    typename DecompositionKernels<Real>::Forward advance_;
-};
 
 // Gamma, Omega, Lambda and the offset of the backward reader.
 template <class Real>
@@ -215,18 +161,24 @@ public:
           memory_(sizes_),
           record_(out, unit_roundoff<Real>) {
         std::int64_t block = steps_between_kept(n_steps);
+        int leap_index = 0;
+        PairStretches* stretches = nullptr;
         if constexpr (std::is_same_v<Real, double>) {
             const bool without_means = all_zero(forward.initial_mean, sizes_.n) &&
                                        all_zero(backward.initial_mean, sizes_.b);
-            stretches_.emplace(parameters_, without_means, out.retrospective != nullptr, n_steps,
-                               may_converge_);
-            if (!stretches_->exist()) stretches_.reset();
+            stretches = &stretches_.emplace(parameters_, without_means,
+                                            out.retrospective != nullptr, n_steps, may_converge_);
+            if (stretches->exist()) {
+                leap_index = stretches->block_index();
+                block = std::int64_t{1} << leap_index;
+            } else {
+                stretches_.reset();
+                stretches = nullptr;
+            }
         }
-        PairStretches* stretches = stretches_ ? &*stretches_ : nullptr;
-        if (stretches_) block = std::int64_t{1} << stretches_->block_index();
         source_.emplace(parameters_, stretches);
         moments_.emplace(*source_, source_->start(forward.initial_mean), n_steps, block, sizes_.n,
-                         shortcuts, stretches_ ? stretches_->block_index() : 0);
+                         shortcuts, leap_index);
     }
 
     DecompositionValue run(PollWatch& watch) {
@@ -310,8 +262,8 @@ private:
     bool may_converge_;
     double work_;
     std::optional<PairStretches> stretches_;
-    std::optional<PairMoments<Real>> source_;
-    std::optional<ForwardMoments<Real, PairMoments<Real>>> moments_;
+    std::optional<ForwardOfPair<Real>> source_;
+    std::optional<ForwardMoments<Real, ForwardOfPair<Real>>> moments_;
     BackwardReader<Real> reader_;
     ErrorMemory<Real> memory_;
     Record record_;

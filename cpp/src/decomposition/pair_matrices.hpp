@@ -49,6 +49,7 @@ public:
     PairMatrices(const MachineSteps& forward, const MachineSteps& backward)
         : parameters_(forward, backward) {}
 
+    PairParameters<Real>& parameters() { return parameters_; }
     const PairSizes& sizes() const { return parameters_.sizes(); }
     bool constant() const { return parameters_.constant(); }
     const PairStep<Real>& step(std::int64_t t) { return parameters_.at(t); }

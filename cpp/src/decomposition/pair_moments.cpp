@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "decomposition/error_memory.hpp"
+#include "decomposition/forward_pair.hpp"
 #include "decomposition/pair_matrices.hpp"
 #include "production/geometric_sum.hpp"
 #include "production/precision.hpp"
@@ -285,70 +286,6 @@ ProductionValue run_rate(const MachineSteps& forward, const MachineSteps& backwa
             std::is_same_v<Real, Extended>};
 }
 
-// Covariance and mean of the forward memory, kept once in a while until they have converged, and
-// made again in between.
-template <class Real>
-class KeptMoments {
-public:
-    struct Moments {
-        Matrix<Real> covariance, mean;
-    };
-
-    KeptMoments(PairMatrices<Real>& pair, const double* initial_mean, std::int64_t n_steps,
-                bool shortcuts)
-        : pair_(pair), n_steps_(n_steps), settled_(n_steps) {
-        const int n = pair.sizes().n;
-        Moments now{Matrix<Real>(n, n), Matrix<Real>(n, 1, initial_mean)};
-        const bool may_settle = shortcuts && pair.constant() && all_zero(initial_mean, n);
-        ConvergenceTest converged(unit_roundoff<Real>, n);
-        Matrix<Real> before = now.covariance;
-        for (std::int64_t t = 0; t < n_steps; ++t) {
-            if (t % between == 0) kept_.push_back(now);
-            now = after(now, t);
-            if (may_settle && (t + 1) % block_steps == 0 &&
-                converged(change_since(before, now.covariance))) {
-                settled_ = t + 1;
-                break;
-            }
-        }
-        limit_.emplace(now);
-    }
-
-    // From this time on, 0 .. T, they are those of the limit.
-    std::int64_t settled() const { return settled_; }
-
-    // Going back one step at a time is cheap.
-    const Moments& at(std::int64_t t) {
-        if (t >= settled_) return *limit_;
-        const std::int64_t block = t / between;
-        if (block != selected_) {
-            block_.assign(1, kept_[static_cast<std::size_t>(block)]);
-            const std::int64_t first = block * between;
-            for (std::int64_t k = first; k + 1 < std::min(first + between, settled_); ++k) {
-                block_.push_back(after(block_.back(), k));
-            }
-            selected_ = block;
-        }
-        return block_[static_cast<std::size_t>(t - block * between)];
-    }
-
-private:
-    static constexpr std::int64_t between = 256;
-
-    Moments after(const Moments& now, std::int64_t t) {
-        const StepMatricesOfPair<Real>& step = pair_.at(t);
-        interruption_point(work_per_step<Real>(pair_.sizes().n, 0));
-        return {step.transition * now.covariance * step.transition_t + step.input * step.input_t,
-                step.transition * now.mean};
-    }
-
-    PairMatrices<Real>& pair_;
-    std::int64_t n_steps_, settled_;
-    std::vector<Moments> kept_, block_;
-    std::optional<Moments> limit_;
-    std::int64_t selected_ = -1;
-};
-
 // What one step adds to twice the variance, and its error in roundoffs.
 struct VarianceTerms {
     Extended twice;
@@ -488,7 +425,10 @@ ProductionValue run_variance(const MachineSteps& forward, const MachineSteps& ba
     PollWatch watch(poll);
     PairMatrices<Real> pair(forward, backward);
     const PairSizes& sizes = pair.sizes();
-    KeptMoments<Real> moments(pair, forward.initial_mean, n_steps, shortcuts);
+    ForwardOfPair<Real> source(pair.parameters());
+    ForwardMoments<Real, ForwardOfPair<Real>> moments(source, source.start(forward.initial_mean),
+                                                      n_steps, steps_between_kept(n_steps), sizes.n,
+                                                      shortcuts);
     VarianceRecursion<Real> recursion(pair, backward.initial_mean);
     const bool may_repeat = shortcuts && pair.constant() &&
                             all_zero(forward.initial_mean, sizes.n) &&
@@ -510,8 +450,9 @@ ProductionValue run_variance(const MachineSteps& forward, const MachineSteps& ba
             converged = false;
             continue;
         }
-        const auto& now = moments.at(--left);
-        terms = recursion.step(left, now.covariance, now.mean);
+        const Real* now = moments.at(--left);
+        terms = recursion.step(left, {sizes.n, sizes.n, now},
+                               {sizes.n, 1, now + static_cast<std::ptrdiff_t>(sizes.n) * sizes.n});
         if (!std::isfinite(terms.magnitude)) throw Overflow(done + 1);
         add(1);
         interruption_point(work);
