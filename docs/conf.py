@@ -40,6 +40,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
+nb_merge_streams = True
 nb_execution_timeout = 300
 
 autodoc_member_order = "bysource"

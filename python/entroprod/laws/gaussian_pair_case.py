@@ -168,7 +168,7 @@ class GaussianPairCase(MachineCase):
         ahead, _ = self.both_whitened
         normal = self.generator(21).standard_normal((N_COMPARED_PATHS, self.size))
         paths = np.linalg.solve(ahead.matrix, (normal - ahead.offset).T).T
-        return paths.reshape(N_COMPARED_PATHS, self.n_steps, -1)
+        return np.asarray(paths.reshape(N_COMPARED_PATHS, self.n_steps, -1), dtype=np.float64)
 
     def second_moment(self, n_steps: int, name: str) -> float:
         """Of steps reversed, by the dense densities, where the reader is another machine."""
@@ -203,7 +203,8 @@ def _steps(machine: Any, n_steps: int) -> Steps:
 
 
 def _first(steps: Steps, n_steps: int) -> Steps:
-    return Steps(*(one[:n_steps] for one in steps[:4]), steps.mean)
+    state, inputs, output, cov = (one[:n_steps] for one in steps[:4])
+    return Steps(state, inputs, output, cov, steps.mean)
 
 
 def _nudge(steps: Steps, rng: np.random.Generator) -> Steps:
@@ -213,7 +214,8 @@ def _nudge(steps: Steps, rng: np.random.Generator) -> Steps:
     noise = moved(steps.cov)
     below = np.tril(noise, -1)
     cov = np.tril(noise) + np.swapaxes(below, 1, 2)
-    return Steps(*(moved(one) for one in steps[:3]), cov, moved(steps.mean))
+    state, inputs, output = (moved(one) for one in steps[:3])
+    return Steps(state, inputs, output, cov, moved(steps.mean))
 
 
 def _whitened(steps: Steps) -> Whitened:
@@ -245,7 +247,8 @@ def _whitened(steps: Steps) -> Whitened:
 
 def _whitened_backwards(steps: Steps) -> Whitened:
     """The same of a machine that reads y_T first, in the order of time."""
-    turned = _whitened(Steps(*(one[::-1] for one in steps[:4]), steps.mean))
+    state, inputs, output, cov = (one[::-1] for one in steps[:4])
+    turned = _whitened(Steps(state, inputs, output, cov, steps.mean))
     n_steps, m, _ = steps.output.shape
     size = n_steps * m
     columns = turned.matrix.reshape(size, n_steps, m)[:, ::-1].reshape(size, size)
@@ -253,7 +256,7 @@ def _whitened_backwards(steps: Steps) -> Whitened:
 
 
 def _dense(ahead: Whitened, back: Whitened) -> Dense:
-    matrix = np.linalg.solve(ahead.matrix.T, back.matrix.T).T
+    matrix = np.asarray(np.linalg.solve(ahead.matrix.T, back.matrix.T).T, dtype=np.float64)
     if not np.isfinite(matrix).all():
         raise NotApplicable("the dense matrix of the pair overflows")
     offset = back.offset - matrix @ ahead.offset

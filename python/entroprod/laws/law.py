@@ -204,7 +204,7 @@ def law(
     source : str
         Paper and equation.
     check : str
-        Name of its check, by default "check_" and the name of the law.
+        Name of its check, by default ``check_`` and the name of the law.
 
     Examples
     --------

@@ -387,7 +387,7 @@ class MachineCase(PairCase):
             raise NotApplicable("some of the paths that were drawn have probability 0")
         order = REVERSALS[name].plan(np.arange(n_steps)).order
         ahead = self.path_scores[:, :n_steps].sum(axis=1)
-        return ahead - self.score(paths[:, order], by=self.reader).sum(axis=1)
+        return np.asarray(ahead - self.score(paths[:, order], by=self.reader).sum(axis=1))
 
     @cached_property
     def _path_sigma(self) -> dict[tuple[int, str], FloatArray]:

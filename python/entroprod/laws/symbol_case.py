@@ -37,9 +37,28 @@ class SymbolCase(MachineCase):
     @property
     def exact_steps(self) -> int:
         """T', at which the library enumerates in no time, too."""
+        return self.enumerated_steps
+
+    def total_at(self, n_steps: int, **options: Any) -> EntropyProduction:
+        """S_y of a number of steps as the library computes it."""
+        self._require_form()
+        return super().total_at(n_steps, **options)
+
+    @cached_property
+    def curve(self) -> FloatArray:
+        """(T',) S_y(1) .. S_y(T'), nats."""
+        self._require_form()
+        return super().curve
+
+    @cached_property
+    def sigma_law(self) -> Any:
+        """The exact law of sigma as the library computes it, of ``law_steps`` steps."""
+        self._require_form()
+        return super().sigma_law
+
+    def _require_form(self) -> None:
         if problem := self.form_problem:
             raise NotApplicable(problem)
-        return self.enumerated_steps
 
     def error_of(self, found: EntropyProduction) -> float:
         """With what the machine's precision allows."""
