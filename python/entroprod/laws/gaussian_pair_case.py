@@ -33,6 +33,10 @@ Array = npt.NDArray[np.float64]
 # computation itself (2^-52), far below where the change stops being linear.
 NUDGE = 2.0**-44
 N_NUDGED = 3
+# Powers of the spectral radius are run down to exp(-DECAY): below rounding with room for the
+# polynomial factors of repeated eigenvalues.
+DECAY = 60.0
+_SHORTEST_TRANSIENT = 1000
 # Paths whose log-probabilities are compared one by one with dense formulas.
 N_COMPARED_PATHS = 8
 
@@ -95,6 +99,21 @@ class GaussianPairCase(MachineCase):
 
     examines: ClassVar[type[Pair]] = GaussianPair
 
+    def steps_past_transient(self) -> int:
+        """At least 1000, and as many as all memories take to fade below rounding."""
+        return max(_SHORTEST_TRANSIENT, math.ceil(DECAY / self.gap))
+
+    @property
+    def gap(self) -> float:
+        """Decay of the memories, nats of amplitude a step: minus the log of their radius."""
+        if not all(map(is_homogeneous, (self.machine, self.reader))):
+            raise NotApplicable("a machine that changes in time has no transient that ends")
+        radii = [self.machine.spectral_radius]
+        radii += [one.filter_spectral_radius for one in (self.machine, self.reader)]
+        if max(radii) >= 1:
+            raise NotApplicable(f"an eigenvalue of modulus {max(radii):.6g} does not decay")
+        return -math.log(max(radii)) if max(radii) > 0 else math.inf
+
     def require_dense(self) -> None:
         """Not applicable where the dense matrices are too large."""
         if self.size > DENSE_LIMIT:
@@ -107,6 +126,10 @@ class GaussianPairCase(MachineCase):
     def sigma_law(self) -> Any:
         """The exact law of sigma as the library computes it."""
         return sigma_law(self.machine, self.law_steps, backward=self.backward, max_size=DENSE_LIMIT)
+
+    def require_whole_law(self) -> None:
+        """The weights take a dense matrix."""
+        self.require_dense()
 
     @cached_property
     def both_steps(self) -> tuple[Steps, Steps]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from entroprod.gaussian import core
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.laws.gaussian_case import DECAY, GaussianCase, state_scales
-from entroprod.laws.gaussian_pair_case import Array
+from entroprod.laws.gaussian_case import GaussianCase, state_scales
+from entroprod.laws.gaussian_pair_case import DECAY, Array
 from entroprod.laws.law import law
 from entroprod.laws.measurement import ONE_NAT, Measurement, NotApplicable
 from entroprod.laws.pair_case import (
