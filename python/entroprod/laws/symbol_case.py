@@ -11,6 +11,7 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.discrete.pair import ChainPair, EnumeratedPair
+from entroprod.discrete.prefixes import ABOVE_ZERO
 from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.measurement import NotApplicable
 from entroprod.laws.pair_case import EPSILON, ROUNDING_SLACK, allowed_error
@@ -59,6 +60,11 @@ class SymbolCase(MachineCase):
     def _require_form(self) -> None:
         if problem := self.form_problem:
             raise NotApplicable(problem)
+        highest = max(
+            float(self.score(self.enumerated, by=one).max()) for one in (self.machine, self.reader)
+        )
+        if highest > ABOVE_ZERO:
+            raise NotApplicable(f"log_prob gives {highest:.3g}, no logarithm of a probability")
 
     def error_of(self, found: EntropyProduction) -> float:
         """With what the machine's precision allows."""
