@@ -19,7 +19,12 @@ from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.measurement import Measurement, NotApplicable, Worst
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS
 from entroprod.laws.precision import compare
-from entroprod.laws.proposals import Proposal, fit_proposal, require_carried_by_many
+from entroprod.laws.proposals import (
+    Proposal,
+    fit_proposal,
+    require_carried_by_many,
+    require_finite_variance,
+)
 from entroprod.laws.quadrature import N_SCORED, integrate_next
 
 # Chance that a law of frequencies fails for a sound machine, all of its comparisons together.
@@ -320,6 +325,7 @@ def _mean_ratio(case: MachineCase, narrowed: float) -> Measurement:
         before = drawn[:, step - 1] if step else None
         weights = np.exp(proposal.log_normal(drawn[:, step], before) - scores[:, step])
         require_carried_by_many(weights, "E[q/p]")
+        require_finite_variance(weights, "q/p")
         allowed = N_STANDARD_ERRORS * float(weights.std()) / math.sqrt(len(weights))
         mean = float(weights.mean())
         inside, error = _mass_inside(case, proposal, drawn[:, :step])
