@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 import entroprod as ep
-from entroprod import _core
-from entroprod.gaussian.production import total_of
+from entroprod.gaussian import core
 
 from .machines import two_by_two
 from .row import Row, Rows, costs, require_agreement
@@ -16,8 +15,7 @@ _STEPS = 10**4
 
 
 def _decomposed(machine: ep.LinearGaussian, n_steps: int, *, shortcuts: bool) -> object:
-    kernel = machine._kernel
-    return _core.decompose(kernel, kernel, n_steps, False, True, False, shortcuts)
+    return core.decompose(machine, machine, n_steps, "double", shortcuts=shortcuts)
 
 
 def _against_total(
@@ -25,7 +23,7 @@ def _against_total(
 ) -> Row:
     times = timer.side_by_side(
         lambda: _decomposed(machine, n_steps, shortcuts=False),
-        lambda: total_of(machine, n_steps, "double", shortcuts=False),
+        lambda: core.total(machine, n_steps, "double", shortcuts=False),
     )
     return costs(
         f"D, L and M of every step, n = m = 2, T = {name}, every step computed",
@@ -39,7 +37,6 @@ def _against_total(
 def rows(timer: Timer) -> Rows:
     """All measurements of this topic."""
     machine = two_by_two()
-    kernel = machine._kernel
     result = ep.entropy_production(machine, _STEPS)
     require_agreement("sum of D_t", float(result.retrospective.sum()), result.total, 1e-9)
 
@@ -48,12 +45,12 @@ def rows(timer: Timer) -> Rows:
     what = "D, L and M of every step, n = m = 2, T = 10⁴"
     times = timer.side_by_side(
         lambda: _decomposed(machine, _STEPS, shortcuts=False),
-        lambda: _core.entropy_production_per_step(kernel, _STEPS, "double", False),
+        lambda: core.per_step(machine, machine, _STEPS, "double", shortcuts=False),
     )
     yield costs(f"{what}, every step computed", "`per_step`, every step computed", times, 4.0)
     times = timer.side_by_side(
         lambda: _decomposed(machine, _STEPS, shortcuts=True),
-        lambda: total_of(machine, _STEPS, "double", shortcuts=False),
+        lambda: core.total(machine, _STEPS, "double", shortcuts=False),
     )
     yield costs(f"{what}, with shortcuts", "`entropy_production`, every step computed", times)
     times = timer.side_by_side(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import entroprod as ep
-from entroprod import _core
-from entroprod.gaussian.gradient import _entropy_production_gradient
-from entroprod.gaussian.production import total_of
+from entroprod.gaussian import core
 
 from . import peers
 from .machines import filter_of_four_states, large, two_by_two
@@ -35,8 +33,8 @@ def _every_step(timer: Timer) -> Rows:
 def _against_single_steps(timer: Timer, machine: ep.LinearGaussian, n_steps: int) -> Row:
     # The curve takes its steps one by one; the totals of small machines take theirs side by side.
     times = timer.side_by_side(
-        lambda: _entropy_production_gradient(machine, n_steps, "double", shortcuts=False),
-        lambda: _core.entropy_production_curve(machine._kernel, n_steps, "double", False),
+        lambda: core.gradient(machine, n_steps, "double", shortcuts=False),
+        lambda: core.curve(machine, n_steps, "double", shortcuts=False),
     )
     return costs(
         f"Gradient, n = {machine.n_states}, m = {machine.n_outputs}, T = {n_steps:,}, every step",
@@ -49,8 +47,8 @@ def _against_single_steps(timer: Timer, machine: ep.LinearGaussian, n_steps: int
 def _against_lanes(timer: Timer, machine: ep.LinearGaussian) -> Row:
     n_steps = 100_000
     times = timer.side_by_side(
-        lambda: _entropy_production_gradient(machine, n_steps, "double", shortcuts=False),
-        lambda: total_of(machine, n_steps, "double", shortcuts=False),
+        lambda: core.gradient(machine, n_steps, "double", shortcuts=False),
+        lambda: core.total(machine, n_steps, "double", shortcuts=False),
     )
     return costs(
         f"Gradient, n = {machine.n_states}, m = {machine.n_outputs}, T = 10⁵, every step computed",
@@ -104,7 +102,7 @@ def _torch(timer: Timer) -> Rows:
         times,
     )
     times = timer.side_by_side(
-        lambda: _entropy_production_gradient(machine, n_steps, "double", shortcuts=False),
+        lambda: core.gradient(machine, n_steps, "double", shortcuts=False),
         lambda: peers.entropy_production_gradient(machine, n_steps),
     )
     yield faster("The same, every step computed", "the same", times)

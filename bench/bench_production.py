@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import entroprod as ep
-from entroprod.gaussian.production import total_of
+from entroprod.gaussian import core
 
 from . import peers
 from .machines import large, two_by_two
@@ -53,7 +53,7 @@ def _long(timer: Timer) -> Rows:
     machine, n_steps = two_by_two(), 10**6
     what = "T = 10⁶, n = m = 2, every step computed"
     times = timer.side_by_side(
-        lambda: total_of(machine, n_steps, "auto", shortcuts=False),
+        lambda: core.total(machine, n_steps, "auto", shortcuts=False),
         lambda: peers.entropy_production(machine, 200),
     )
     yield costs(what, "dense definition in NumPy at T = 200", times, at_most=1.0)
@@ -72,7 +72,7 @@ def _large(timer: Timer) -> Row:
     machine = large(n, m)
     matrix = np.random.default_rng(1).normal(size=(n, n))
     times = timer.side_by_side(
-        lambda: total_of(machine, n_steps, "double", shortcuts=False),
+        lambda: core.total(machine, n_steps, "double", shortcuts=False),
         lambda: matrix @ matrix,
         seconds=8.0,
     )
@@ -100,14 +100,14 @@ def _good_to_know(timer: Timer) -> Rows:
     )
     yield costs("`entropy_production`, T = 10⁹", "T = 800", times)
     times = timer.side_by_side(
-        lambda: total_of(machine, 10**6, "auto", shortcuts=False),
-        lambda: total_of(machine, 10**5, "auto", shortcuts=False),
+        lambda: core.total(machine, 10**6, "auto", shortcuts=False),
+        lambda: core.total(machine, 10**5, "auto", shortcuts=False),
         seconds=1.0,
     )
     yield costs("T = 10⁶, every step computed", "T = 10⁵ (linear time would be 10)", times)
     times = timer.side_by_side(
-        lambda: total_of(machine, 10**4, "extended", shortcuts=False),
-        lambda: total_of(machine, 10**4, "double", shortcuts=False),
+        lambda: core.total(machine, 10**4, "extended", shortcuts=False),
+        lambda: core.total(machine, 10**4, "double", shortcuts=False),
         seconds=1.0,
     )
     yield costs('Precision "extended" (32 digits), every step', 'precision "double"', times)

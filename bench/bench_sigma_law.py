@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import entroprod as ep
-from entroprod.gaussian.production import total_of
-from entroprod.gaussian.sigma_law import sigma_variance_of
+from entroprod.gaussian import core
 
 from . import peers
 from .machines import two_by_two
@@ -41,14 +40,14 @@ def _variance(timer: Timer) -> Rows:
     what = "Mean and variance of sigma, n = m = 2, T = 800"
     yield faster(what, "dense definition in NumPy", times)
     times = timer.side_by_side(
-        lambda: sigma_variance_of(machine, 10**5, "double", shortcuts=False),
-        lambda: total_of(machine, 10**5, "double", shortcuts=False),
+        lambda: core.sigma_variance(machine, 10**5, "double", shortcuts=False),
+        lambda: core.total(machine, 10**5, "double", shortcuts=False),
         seconds=1.0,
     )
     yield costs("Variance of sigma, T = 10⁵, every step computed", "its mean likewise", times)
     times = timer.side_by_side(
-        lambda: sigma_variance_of(machine, 10**6, "double", shortcuts=False),
-        lambda: sigma_variance_of(machine, 10**5, "double", shortcuts=False),
+        lambda: core.sigma_variance(machine, 10**6, "double", shortcuts=False),
+        lambda: core.sigma_variance(machine, 10**5, "double", shortcuts=False),
         seconds=2.0,
     )
     yield costs(

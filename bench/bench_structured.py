@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import entroprod as ep
-from entroprod.gaussian.core import Precision
-from entroprod.gaussian.production import total_of
+from entroprod.boundary.precision import Precision
+from entroprod.gaussian import core
 
 from .row import Row, Rows, faster, require_agreement
 from .timing import Timer
@@ -41,7 +41,7 @@ def s4d_machine(n_states: int, n_outputs: int) -> ep.DiagonalSSM:
 
 def _production(timer: Timer, machine: ep.DiagonalSSM, dense: ep.LinearGaussian) -> Row:
     def run(which: ep.LinearGaussian, precision: Precision = "double") -> float:
-        return total_of(which, N_STEPS, precision, shortcuts=False)[0]
+        return core.total(which, N_STEPS, precision, shortcuts=False)[0]
 
     total = run(machine)
     require_agreement("entropy production", total, run(dense), 1e-10 * total)
@@ -89,7 +89,7 @@ def _extended(timer: Timer) -> Row:
     dense = ep.LinearGaussian(*machine._matrices())
 
     def run(which: ep.LinearGaussian) -> float:
-        return total_of(which, 4, "extended", shortcuts=False)[0]
+        return core.total(which, 4, "extended", shortcuts=False)[0]
 
     total = run(machine)
     require_agreement("extended precision", total, run(dense), 1e-12 * total)

@@ -12,7 +12,7 @@ import scipy
 import threadpoolctl  # type: ignore[import-untyped]
 
 import entroprod as ep
-from entroprod import _core
+from entroprod.gaussian import core
 
 
 def usable_cores() -> int:
@@ -68,7 +68,7 @@ def versions_line() -> str:
     )
     return ", ".join(
         [
-            f"entroprod {ep.__version__} ({_core.instruction_set()} kernels)",
+            f"entroprod {ep.__version__} ({core.instruction_set()} kernels)",
             f"Python {platform.python_version()}",
             f"NumPy {np.__version__}",
             f"SciPy {scipy.__version__}",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from entroprod.gaussian.production import total_of
+from entroprod.gaussian import core
 
 from .machines import two_by_two
 
@@ -45,9 +45,9 @@ def _resident() -> tuple[int, int]:
 
 def main() -> None:
     machine = two_by_two()
-    total_of(machine, 100, "auto", shortcuts=False)
+    core.total(machine, 100, "auto", shortcuts=False)
     before, _ = _resident()
-    total_of(machine, int(sys.argv[1]), "auto", shortcuts=False)
+    core.total(machine, int(sys.argv[1]), "auto", shortcuts=False)
     _, most = _resident()
     print(most - before)
 

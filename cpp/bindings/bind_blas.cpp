@@ -1,6 +1,6 @@
 #include "bindings/topics.hpp"
 #include "entroprod/blas.hpp"
-#include "simd/kernels.hpp"
+#include "entroprod/instruction_set.hpp"
 
 #include <cstdint>
 
@@ -8,5 +8,5 @@ void bind_blas(pybind11::module_& module) {
     module.def("set_gemm_address", [](std::uintptr_t address) {
         entroprod::blas::set_gemm(reinterpret_cast<entroprod::blas::Gemm>(address));
     });
-    module.def("instruction_set", [] { return entroprod::kernels().instruction_set; });
+    module.def("instruction_set", [] { return entroprod::instruction_set(); });
 }

@@ -1,7 +1,7 @@
 #include <random>
 
 #include "check.hpp"
-#include "entroprod/extended.hpp"
+#include "formulas/extended.hpp"
 
 using entroprod::Extended;
 

@@ -11,6 +11,7 @@
 #include "entroprod/reversal.hpp"
 #include "entroprod/trajectory.hpp"
 #include "machines.hpp"
+#include "runtime/work.hpp"
 
 using entroprod::Interrupted;
 using entroprod::interruption_point;

@@ -1,4 +1,6 @@
 #include "entroprod/linear_gaussian.hpp"
+#include "formulas/extended.hpp"
+#include "formulas/whitened_machine.hpp"
 
 #include <limits>
 #include <stdexcept>

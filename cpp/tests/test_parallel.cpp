@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "runtime/work.hpp"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/wait.h>

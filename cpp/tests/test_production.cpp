@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "formulas/extended.hpp"
 #include "machines.hpp"
 
 using entroprod::LinearGaussian;

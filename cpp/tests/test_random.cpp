@@ -1,13 +1,13 @@
-#include "entroprod/random.hpp"
+#include "formulas/random.hpp"
 
 #include <cstdint>
 #include <numbers>
 #include <vector>
 
 #include "check.hpp"
-#include "simd/kernels.hpp"
+#include "simd/trajectory/trajectory_kernels.hpp"
 
-using entroprod::kernels;
+using entroprod::trajectory_kernels;
 using entroprod::philox::block;
 
 namespace {
@@ -21,8 +21,8 @@ double one_to_two(std::uint32_t high, std::uint32_t low) {
 }
 
 std::vector<double> draw(std::uint64_t key, std::uint64_t path, std::uint64_t first, int count) {
-    std::vector<double> normals(static_cast<std::size_t>((count + 1) * kernels().trajectory.lanes));
-    kernels().trajectory.draw_normals(key, path, first, count, normals.data());
+    std::vector<double> normals(static_cast<std::size_t>((count + 1) * trajectory_kernels().lanes));
+    trajectory_kernels().draw_normals(key, path, first, count, normals.data());
     return normals;
 }
 
@@ -46,7 +46,7 @@ TEST(vector_normals_are_the_plain_ones) {
     const std::uint64_t path = 0x3fffffffe;
     const std::uint64_t first = 0x500000000;
     constexpr int count = 1000;
-    const int lanes = kernels().trajectory.lanes;
+    const int lanes = trajectory_kernels().lanes;
     const auto normals = draw(key, path, first, count);
     // Both sides round the uniforms exactly alike; logarithm, sine and cosine differ by roundings
     // of numbers below 9.
@@ -72,7 +72,7 @@ TEST(vector_normals_are_the_plain_ones) {
 TEST(moments_of_the_normal_distribution) {
     constexpr int count = 100000;
     const auto normals = draw(42, 0, 0, count);
-    const std::size_t size = static_cast<std::size_t>(count) * kernels().trajectory.lanes;
+    const std::size_t size = static_cast<std::size_t>(count) * trajectory_kernels().lanes;
     double sums[5] = {};
     for (std::size_t i = 0; i < size; ++i) {
         double power = 1.0;
@@ -87,7 +87,7 @@ TEST(moments_of_the_normal_distribution) {
 }
 
 TEST(numbers_depend_on_path_and_index_alone) {
-    const int lanes = kernels().trajectory.lanes;
+    const int lanes = trajectory_kernels().lanes;
     const auto all = draw(7, 0, 0, 64);
     const auto later = draw(7, 1, 32, 32);
     for (int i = 0; i < 32; ++i) {

@@ -2,10 +2,6 @@
 
 from importlib.metadata import version as _version
 
-from entroprod import _core, _lapack
-
-_core.set_gemm_address(_lapack.dgemm_address())
-
 from entroprod.boundary.errors import NumericalError
 from entroprod.discrete.enumeration import Enumeration, enumerate_sequences
 from entroprod.discrete.hidden_markov import HiddenMarkov

@@ -69,6 +69,25 @@ def decompose(
     shortcuts: bool,
     /,
 ) -> _PairResult: ...
+def pair_curve(
+    forward: LinearGaussian | _Parameters,
+    backward: LinearGaussian | _Parameters,
+    n_steps: int,
+    precision: str,
+    shortcuts: bool,
+    /,
+) -> tuple[_Array, _Array, bool]: ...
+def pair_rate(
+    forward: LinearGaussian | _Parameters, backward: LinearGaussian | _Parameters, precision: str, /
+) -> tuple[float, float, bool]: ...
+def pair_variance(
+    forward: LinearGaussian | _Parameters,
+    backward: LinearGaussian | _Parameters,
+    n_steps: int,
+    precision: str,
+    shortcuts: bool,
+    /,
+) -> tuple[float, float, bool]: ...
 def sigma_variance(
     machine: LinearGaussian, n_steps: int, precision: str, shortcuts: bool, /
 ) -> tuple[float, float, bool]: ...

@@ -416,7 +416,7 @@ def test_what_is_no_discrete_machine() -> None:
     with pytest.raises(ValueError, match="backward must have n_symbols = 3, as machine has; got 2"):
         ep.entropy_production(BLURRED_RING, 3, backward=Parity())
     with pytest.raises(TypeError, match=r"reversal must be a Reversal such as TokenReversal\(\)"):
-        ep.sigma_law(BLURRED_RING, 3, reversal="token")
+        ep.sigma_law(BLURRED_RING, 3, reversal="token")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"LinearGaussian under BlockReversal.* has no exact law"):
         ep.sigma_law(gaussian, 3, reversal=ep.BlockReversal(length=2))
     with pytest.raises(ValueError, match="max_size is for linear-Gaussian"):

@@ -11,6 +11,7 @@ import pytest
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
+from entroprod.boundary.precision import Precision
 
 EYE = np.eye(2)
 
@@ -106,7 +107,7 @@ def test_overflow_of_the_steady_state_is_an_error_without_warnings(arguments: An
 )
 @pytest.mark.parametrize("precision", ["auto", "double", "extended"])
 def test_the_rate_refuses_naming_the_eigenvalue(
-    name: str, eigenvalue: str, precision: ep.production.Precision
+    name: str, eigenvalue: str, precision: Precision
 ) -> None:
     machine = ept.awkward_machines()[name]
     with pytest.raises(ep.NumericalError, match=rf"machine .*eigenvalue {eigenvalue}"):

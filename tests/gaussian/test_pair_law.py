@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import oracles_pair as dense
 import pytest
-from test_pair_moments import PAIRS, READER, ROTATION, SCALAR, WALK, changing
+from pair_machines import PAIRS, READER, ROTATION, SCALAR, WALK, changing
 from time_varying_machines import machine_of
 
 import entroprod as ep
@@ -27,7 +27,7 @@ def test_the_matrix_is_that_of_the_definition(name: str) -> None:
     forward, backward = PAIRS[name]
     matrix, mean, log_ratio = pair_reversal(forward, backward, 8)
     exact = dense.whitened(forward, backward, 8)
-    unit = ROUNDING * (1 + np.linalg.norm(matrix))
+    unit = ROUNDING * (1 + float(np.linalg.norm(matrix)))
     assert matrix == pytest.approx(np.array(exact.matrix.tolist(), float), abs=unit)
     assert mean == pytest.approx(np.array(list(exact.mean), float), abs=10 * unit)
     assert log_ratio == pytest.approx(float(exact.log_ratio), abs=ROUNDING * 8)
@@ -117,6 +117,7 @@ def test_long_records_have_moments() -> None:
 
 def test_output(tmp_path: Any) -> None:
     law = pair_sigma_law(ROTATION, READER, 5)
+    assert isinstance(law, PairSigmaLaw)
     assert repr(law).startswith("PairSigmaLaw(n_steps=5, mean=")
     assert "weights" not in law.to_dict()
     _ = law.weights
@@ -127,18 +128,18 @@ def test_output(tmp_path: Any) -> None:
     with pytest.raises(ValueError, match="read-only"):
         law.weights[0] = 1.0
     with pytest.raises(AttributeError):
-        law.mean = 1.0
+        law.mean = 1.0  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
         (lambda: pair_sigma_law(ROTATION, SCALAR, 5), ValueError, "backward must have 2 output"),
-        (lambda: pair_sigma_law(ROTATION, "x", 5), TypeError, "backward must be"),
+        (lambda: pair_sigma_law(ROTATION, "x", 5), TypeError, "backward must be"),  # type: ignore[arg-type]
         (lambda: pair_sigma_law(ROTATION, machine_of(4, 2, 2), 5), ValueError, "backward"),
         (lambda: pair_sigma_law(ROTATION, READER, 0), ValueError, "n_steps"),
         (lambda: pair_sigma_law(ROTATION, READER, 5, max_size=0), ValueError, "max_size"),
-        (lambda: pair_sigma_law(ROTATION, READER, 5, "half"), ValueError, "precision"),
+        (lambda: pair_sigma_law(ROTATION, READER, 5, "half"), ValueError, "precision"),  # type: ignore[arg-type]
         (
             lambda: pair_sigma_law(ROTATION, READER, 5, max_size=9).weights,
             ValueError,

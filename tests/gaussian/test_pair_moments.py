@@ -8,51 +8,22 @@ import mpmath
 import numpy as np
 import oracles_pair as dense
 import pytest
+from pair_machines import PAIRS, READER, ROTATION, SCALAR, WALK, changing
 from time_varying_machines import machine_of
 
 import entroprod as ep
 import entroprod.testing as ept
-from entroprod import LinearGaussian, TimeVaryingLinearGaussian
+from entroprod import LinearGaussian
+from entroprod.boundary.precision import Precision
 from entroprod.gaussian.pair_moments import pair_curve, pair_rate, pair_variance
 
-ROTATION = LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], np.eye(2))
-READER = LinearGaussian.from_var([[[0.5, 0.1], [-0.2, 0.4]], [[0.1, 0.0], [0.0, 0.1]]], np.eye(2))
-WALK = LinearGaussian.from_state_space(np.eye(2), [[1, 0.3], [0, 1]], np.eye(2), np.eye(2))
-SCALAR = LinearGaussian.from_state_space([[0.9]], [[1.0]], [[1.0]], [[1.0]])
 # The estimates are bounds; nothing of them is left to a factor.
 COVERS = 1.0
-PRECISIONS = ("auto", "double", "extended")
+PRECISIONS: tuple[Precision, ...] = ("auto", "double", "extended")
 # The spectral oracle in double precision, converged to rounding; terms of order one.
 SPECTRAL = 1e-12
 # Where both are computed in double-double, or the values are well conditioned.
 SHARP = 1e-13
-
-
-def changing(machine: LinearGaussian, n_steps: int, mean: Any = None) -> TimeVaryingLinearGaussian:
-    """The same machine with a time axis, so that nothing can be taken to be constant."""
-    noise = np.repeat(machine.innovation_cov[None], n_steps, axis=0)
-    parts = (machine.state_matrix, machine.input_matrix, machine.output_matrix)
-    return TimeVaryingLinearGaussian(*parts, noise, initial_mean=mean)
-
-
-PAIRS: dict[str, tuple[Any, Any]] = {
-    "both change": (machine_of(8, 3, 2, 0), machine_of(8, 4, 2, 5)),
-    "one output": (machine_of(8, 2, 1, 1), machine_of(9, 3, 1, 2)),
-    "more outputs than states": (machine_of(8, 1, 3, 3), machine_of(8, 2, 3, 4)),
-    "constant": (ROTATION, READER),
-    "constant with means": (
-        ROTATION.repeat(8, initial_mean=[1.0, -2.0]),
-        READER.repeat(8, initial_mean=[0.5, 0.0, 3.0, 1.0]),
-    ),
-    "constant process, changing reader": (ROTATION, machine_of(8, 3, 2, 6)),
-    "changing process, constant reader": (machine_of(8, 3, 2, 7), ROTATION),
-    "by the kernel": (machine_of(9, 3, 2, 8), machine_of(9, 3, 2, 8).reversed_kernels()),
-    "random walks": (WALK, changing(WALK, 8, [1.0, 2.0])),
-    "nearly equal": (
-        changing(ROTATION, 8),
-        LinearGaussian.from_var([[[0.5, 0.3], [-0.3, 0.5]]], (1 + 1e-9) * np.eye(2)),
-    ),
-}
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -139,11 +110,11 @@ def test_structured_machines_are_machines() -> None:
     structured = ep.DiagonalSSM([0.8, 0.5 + 0.3j], given, -given.conj().T, np.eye(2))
     plain = LinearGaussian(*structured._matrices())
     for forward, backward in ((structured, ROTATION), (ROTATION, structured)):
-        dense_pair = [plain if m is structured else m for m in (forward, backward)]
-        got, exact = pair_curve(forward, backward, 30), pair_curve(*dense_pair, 30)
+        one, other = (plain if m is structured else m for m in (forward, backward))
+        got, exact = pair_curve(forward, backward, 30), pair_curve(one, other, 30)
         assert got.values == pytest.approx(exact.values, rel=1e-11)
         assert pair_rate(forward, backward).value == pytest.approx(
-            pair_rate(*dense_pair).value, rel=1e-11
+            pair_rate(one, other).value, rel=1e-11
         )
 
 

@@ -128,7 +128,8 @@ def test_a_tilted_law_is_a_law_of_the_kind(
     terms: list[tuple[float, float]], constant: float, place: float, units: float
 ) -> None:
     # The tail of one is the middle of the other, reached on another contour.
-    law = QuadraticLaw(*np.array(terms).T, constant)
+    weights, slopes = np.array(terms).T
+    law = QuadraticLaw(weights, slopes, constant)
     low, high = (
         math.copysign(min(abs(end), 3 / law.standard_deviation), end) for end in law.finite_interval
     )
@@ -160,7 +161,8 @@ def test_tails_add_up_and_grow(terms: list[tuple[float, float]], units: float, s
 def test_quantiles_invert_the_distribution_function(
     terms: list[tuple[float, float]], level: float
 ) -> None:
-    law = QuadraticLaw(*np.array(terms).T, 0.3)
+    weights, slopes = np.array(terms).T
+    law = QuadraticLaw(weights, slopes, 0.3)
     x = law.ppf(level)
     ends = law.ppf([0.0, 1.0])
     # A quantile is a double, beside an end that is one too.

@@ -117,7 +117,8 @@ def systems_of_scipy() -> None:
 
     import entroprod as ep
 
-    system: Any = scipy.signal.dlti([1.0, 0.5], [1.0, -0.9])
+    dlti: Any = scipy.signal.dlti
+    system = dlti([1.0, 0.5], [1.0, -0.9])
     ep.from_scipy(system, [[1.0]])
 
 
@@ -218,7 +219,7 @@ def frame_of_a_series() -> object:
     return series().to_frame()
 
 
-@needs(pandas="series")
+@needs(pandas="series", narwhals="series")
 def table_from_csv() -> object:
     from entroprod.series import read_table
 
@@ -228,7 +229,7 @@ def table_from_csv() -> object:
         return read_table(path)
 
 
-@needs(pandas="series", pyarrow="series")
+@needs(pandas="series", pyarrow="series", narwhals="series")
 def table_from_parquet() -> object:
     from entroprod.series import read_table
 
@@ -411,7 +412,16 @@ def texts_from_parquet() -> object:
         return read_texts(parquet(Path(folder), {"text": ["A text."]}))
 
 
-@needs(pandas="text")
+@needs(narwhals="text")
+def texts_of_a_frame() -> object:
+    import polars as pl  # a frame that no extra brings
+
+    from entroprod.text import as_texts
+
+    return as_texts(pl.DataFrame({"text": ["A text."]}))
+
+
+@needs(pandas="text", jinja2="text", narwhals="text")
 def report_of_texts() -> object:
     from entroprod.text.report import html_report
 

@@ -37,8 +37,13 @@ def steps_of(machine: Any, n_steps: int) -> Steps:
 
     if not hasattr(machine, "initial_mean"):
         return repeated(machine, n_steps)
-    parts = (machine.state_matrix, machine.input_matrix, machine.output_matrix)
-    return Steps(*(steps(part) for part in (*parts, machine.innovation_cov)), machine.initial_mean)
+    return Steps(
+        steps(machine.state_matrix),
+        steps(machine.input_matrix),
+        steps(machine.output_matrix),
+        steps(machine.innovation_cov),
+        machine.initial_mean,
+    )
 
 
 def _exact(array: Array) -> mpmath.matrix:

@@ -51,9 +51,13 @@ def is_installed(name: str) -> bool:
 
 
 def expected(feature: str, hidden: frozenset[str]) -> set[str]:
-    """The lines that may be the answer: an extra for any package that is hidden, or needs one."""
+    """The lines that may be the answer: an extra for any package that is hidden, or needs one.
+
+    What a package is installed with it may need for other things than this one.
+    """
     missing = {extra for package, extra in NEEDS[feature].items() if closure(package) & hidden}
-    return {f'pip install "entroprod[{extra}]"' for extra in missing} or {DONE}
+    done = set() if NEEDS[feature].keys() & hidden else {DONE}
+    return {f'pip install "entroprod[{extra}]"' for extra in missing} | done
 
 
 def check(hidden: frozenset[str]) -> None:

@@ -67,10 +67,10 @@ def test_the_curve_has_the_totals(forward: LinearGaussian, backward: LinearGauss
 
 @given(ANY, ANY)
 def test_double_keeps_its_promise(forward: LinearGaussian, backward: LinearGaussian) -> None:
-    double, extended = (pair_curve(forward, backward, 6, p) for p in ("double", "extended"))  # type: ignore[arg-type]
+    double, extended = (pair_curve(forward, backward, 6, p) for p in ("double", "extended"))
     error = double.rounding_errors + extended.rounding_errors
     assert np.all(np.abs(double.values - extended.values) <= error)
-    one, other = (pair_variance(forward, backward, 6, p) for p in ("double", "extended"))  # type: ignore[arg-type]
+    one, other = (pair_variance(forward, backward, 6, p) for p in ("double", "extended"))
     assert abs(one.value - other.value) <= one.rounding_error + other.rounding_error
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import DiagonalSSM
-from entroprod.gaussian.core import Precision
+from entroprod.boundary.precision import Precision
 
 # What both sides promise against the dense definition.
 RELATIVE, FLOOR = 1e-12, 1e-13

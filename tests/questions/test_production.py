@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import entroprod as ep
 import entroprod.testing as ept
 from entroprod import LinearGaussian
+from entroprod.boundary.precision import Precision
 
 # The promise of the closed forms for stable machines.
 RELATIVE = 1e-12
@@ -204,7 +205,7 @@ def test_a_slow_state_in_small_units_is_not_taken_for_convergence(scale: float) 
 
 
 @pytest.mark.parametrize("precision", ["auto", "double", "extended"])
-def test_precisions(precision: ep.production.Precision) -> None:
+def test_precisions(precision: Precision) -> None:
     machine = awkward("two states, two outputs")
     result = ep.entropy_production(machine, 38, precision=precision)
     assert result.total == pytest.approx(2.5970042696, abs=PRINTED)

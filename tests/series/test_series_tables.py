@@ -64,6 +64,15 @@ def test_file_without_a_header(tmp_path: Path) -> None:
     assert list(table.columns) == ["0", "1"]
 
 
+def test_decimal_commas_and_tabs(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text("x;y\n1,5;2\n2,5;-3,25\n")
+    table = read_table(path, separator=";", decimal=",")
+    assert table.to_numpy().tolist() == [[1.5, 2.0], [2.5, -3.25]]
+    path.write_text("x\ty\n1.5\t2\n2.5\t-3\n")
+    assert read_table(path, separator="\\t").to_numpy().tolist() == [[1.5, 2.0], [2.5, -3.0]]
+
+
 def with_value(value: float) -> Array:
     table = GOOD.copy()
     table[7, 1] = value
@@ -196,6 +205,12 @@ def test_unstable_fit_has_no_rate() -> None:
         ("a.csv", 'x,y\n1,"2\n3,4\n', {}, ValueError, "can't be read as CSV"),
         ("a.csv", "1,2\n3,4\n", {}, ValueError, "numbers in its first line"),
         ("a.csv", "x;y\n1;2\n3;5\n", {}, ValueError, "name another separator"),
+        ("a.csv", "sep=;\nx;y\n1;2\n3;5\n", {}, ValueError, "'sep=;'.*separator=';'"),
+        ("a.csv", "# made by hand\nx,y\n1,2\n3,5\n", {}, ValueError, "comment '# made by hand'"),
+        ("a.csv", "x,y\n1,2\n", {"separator": ";;"}, ValueError, "separator must be one char"),
+        ("a.csv", "x,y\n1,2\n", {"separator": [[]]}, TypeError, "separator must be a character"),
+        ("a.csv", "x,y\n1,2\n", {"decimal": ","}, ValueError, "separator and decimal must differ"),
+        ("a.csv", "x,y\n1,2\n", {"decimal": "x"}, ValueError, "decimal must be .*got .x."),
         ("a.csv", "x,x\n1,2\n3,5\n", {}, ValueError, "more than one column 'x'"),
         ("a.csv", ",x\n0,2\n1,5\n", {}, ValueError, "no name for column 0.*index=0"),
         ("a.csv", b"x,y\n1,\xff\n", {}, ValueError, "must be UTF-8"),

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
-import itertools
-import json
 import math
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -19,99 +16,17 @@ import pytest
 
 pytest.importorskip("pandas")
 
-import pandas as pd
-from hypothesis import given
-from hypothesis import strategies as st
-from report_tables import CAUSAL, OTHER, PROVENANCE, Row, scored, skipped, two_groups
+from report_pages import NASTY, Page, block_scales, everything, frame
+from report_tables import CAUSAL, OTHER, PROVENANCE, scored, skipped, two_groups
 
 import entroprod as ep
 from entroprod.text.report import colour, html_report, numbers, write_report
-from entroprod.text.report.alignment import laid_over
+from entroprod.text.report.spelling import spelled_out
 
-# Colours are written with 8 bits a channel: half a unit of 1/255, which OKLab stretches near black.
-EIGHT_BITS = 0.006
-# What the web's accessibility guidelines ask of text of normal size.
-READABLE = 4.5
 # Sums in another order.
 ROUNDING = 1e-12
 # A page that browsers open at once.
 MOST_BYTES = 12_000_000
-
-VOID = {"meta", "br", "input", "link", "img", "hr"}
-NASTY = "</span><script>alert(\"x\")</script> & 'quotes'\n\ttab \x1b[0m \u202ebidi \ufffd. End."
-
-
-class Page(HTMLParser):
-    """A page as elements with their text, which requires every tag to be closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[dict[str, Any]] = []
-        self._open: list[dict[str, Any]] = []
-        self.feed(html)
-        self.close()
-        assert not self._open, f"never closed: {[each['tag'] for each in self._open]}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = [name for name, _ in attrs]
-        assert len(names) == len(set(names)), f"{tag} has an attribute twice: {names}"
-        element = {"tag": tag, "text": "", "inside": list(self._open), **dict(attrs)}
-        self.elements.append(element)
-        if tag not in VOID:
-            self._open.append(element)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append({"tag": tag, "text": "", "inside": list(self._open), **dict(attrs)})
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open, f"</{tag}> closes nothing"
-        assert self._open[-1]["tag"] == tag, f"</{tag}> closes <{self._open[-1]['tag']}>"
-        self._open.pop()
-
-    def handle_data(self, data: str) -> None:
-        for element in self._open:
-            element["text"] += data
-
-    def all(self, tag: str, css: str = "") -> list[dict[str, Any]]:
-        return [
-            each
-            for each in self.elements
-            if each["tag"] == tag and (not css or css in (each.get("class") or "").split())
-        ]
-
-    def text_of(self, index: int) -> dict[str, Any]:
-        (card,) = (each for each in self.all("article") if each["id"] == f"text-{index}")
-        return card
-
-    def within(self, parent: dict[str, Any], tag: str, css: str = "") -> list[dict[str, Any]]:
-        return [each for each in self.all(tag, css) if any(one is parent for one in each["inside"])]
-
-
-def frame(rows: list[Row]) -> pd.DataFrame:
-    table = pd.DataFrame(rows).set_index("index")
-    table.attrs["provenance"] = PROVENANCE
-    return table
-
-
-def everything() -> list[Row]:
-    """Two groups, and one text of each kind that lacks something."""
-    rows = two_groups()
-    generator = np.random.default_rng(1)
-    for text in ("No end in sight", "A single sentence. with a tail", NASTY):
-        rows.append(scored(text, len(rows), generator, "causal"))
-    return [*rows, skipped("", len(rows), "empty text", "non-causal")]
-
-
-def block_scales() -> ep.BlockScale:
-    def log_prob(sequences: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """A ring on which symbols go up more often than down, and sometimes stay."""
-        step = np.diff(sequences, axis=1, prepend=0) % 3
-        values: np.ndarray[Any, Any] = np.log(np.array([0.2, 0.6, 0.2]))[step]
-        return values
-
-    machine = ep.FunctionMachine(log_prob, n_symbols=3)
-    sequences = np.random.default_rng(0).integers(0, 3, (6, 12))
-    return ep.block_scale(machine, sequences, (1, 3, 12), sentences=(1,), delimiters={0})
 
 
 def test_the_page_is_sound_and_needs_nothing_else() -> None:
@@ -249,68 +164,69 @@ def test_many_reasons_are_counted_together() -> None:
     assert len(notes) == 2 * 9
 
 
-def test_what_texts_contain_is_shown_and_never_markup() -> None:
-    generator = np.random.default_rng(0)
+HOSTILE = {
+    "markup": NASTY,
+    "script": "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "attribute": '" onmouseover="alert(1)" x=\'',
+    "entities": "&lt;b&gt; &amp; &#60;",
+    "template": "{{ 7 * 7 }} {% raw %} {# no #}",
+    "nothing": "a\x00b",
+    "right to left": "\u202ealert\u2066(1)\u200f",
     # Half of a surrogate pair can't be written to a file as it is.
-    nasty = NASTY.replace("End", "\ud800 End")
-    row = scored(nasty, 0, generator, nasty) | {"id": nasty}
-    dead = skipped(nasty, 1, nasty, nasty)
-    provenance = {"machine": {"model": nasty}, "source": nasty, nasty: {nasty: [nasty]}}
-    html = html_report([row, dead], provenance, title=nasty)
-    page = Page(html)
-    assert len(page.all("script")) == 1
-    assert "\u202e" not in html
-    assert "\x1b" not in html
+    "surrogate": "a \ud800 b",
+    "long": "x" * 5000,
+}
+
+
+def report_of(content: str) -> str:
+    """A report in which one string stands wherever a string may."""
+    generator = np.random.default_rng(0)
+    rows = [
+        scored(f"{content}. End. Or not.", i, generator, content + "ab"[i % 2]) | {"id": content}
+        for i in range(4)
+    ]
+    rows.append(skipped(content, 4, content, content + "a") | {"skipped_block": content + "2"})
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
+    metrics = ["sigma_block_per_token", content]
+    table = {**columns, content: list(range(5))}
+    groups = ep.compare_groups(table, metrics=metrics, n_bootstrap=100)
+    provenance = {"machine": {"model": content}, "source": content, content: {content: [content]}}
+    scales = block_scales()
+    point, *others = scales
+    point = dataclasses.replace(point, skip_reasons={content: 1})
+    scales = dataclasses.replace(scales, points=(point, *others))
+    return html_report(rows, provenance, groups=groups, block_scale=scales, title=content)
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_what_strings_contain_is_shown_and_never_markup(content: str) -> None:
+    """Whatever a string stands for: a text, a name, a reason, a metric, something recorded."""
+    html = report_of(content)
     html.encode()
-    (tokens,) = page.all("p", "tokens")
-    shown = tokens["text"]
+    page, harmless = Page(html), Page(report_of("harmless"))
+    tags, expected = ({each["tag"] for each in one.elements} for one in (page, harmless))
+    assert tags - {"br"} == expected - {"br"}
+    attributes, expected = (
+        {name for one in some.elements for name in one} for some in (page, harmless)
+    )
+    assert attributes == expected
+    assert len(page.all("script")) == len(page.all("style")) == 1
+    assert not any(unicodedata.category(one) in {"Cf", "Cs"} for one in html)
+    assert not any(unicodedata.category(one) == "Cc" and one not in "\n\t" for one in html)
+    assert page.all("h1")[0]["text"] == page.all("title")[0]["text"] == spelled_out(content)
+    tokens = page.all("p", "tokens")[0]["text"]
+    for word in re.findall(r"[\w<>&{}%#;'\"]+", content):
+        assert word in tokens
+
+
+def test_marks_for_what_is_not_seen() -> None:
+    generator = np.random.default_rng(0)
+    row = scored(NASTY.replace("End", "\ud800 End"), 0, generator)
+    html = html_report([row])
+    (tokens,) = Page(html).all("p", "tokens")
     for piece in ('</span><script>alert("x")</script>', "[U+001B]", "[U+202E]", "[U+D800]", "↵"):
-        assert piece in shown
+        assert piece in tokens["text"]
     assert "part of a character" in html
-
-
-@pytest.mark.parametrize(
-    ("tokens", "text", "expected"),
-    [
-        (["It", " fell", "."], "It fell.", ["It", " fell", "."]),
-        ([" It", " fell", "."], "It fell.", [" It", " fell", "."]),
-        # Without the spaces that a tokenizer of words puts in between.
-        (["It", "fell", "."], "It fell.", ["It", " fell", "."]),
-        # Bytes one by one: ï of two, and a quotation mark of three.
-        (["na", "\ufffd", "\ufffd", "ve"], "naïve", ["na", "ï", "", "ve"]),
-        (["\ufffd", "\ufffd", "\ufffd", "a"], "“a", ["“", "", "", "a"]),
-        # Two of the three bytes in one token.
-        ([" \ufffd", "\ufffd", "a"], "“a", [" “", "", "a"]),
-        (["\ufffd"] * 6, "語文", ["語", "", "", "文", "", ""]),
-        (["a", "\ufffd", "\ufffd"], "aé", ["a", "é", ""]),
-        # What stands in the text as it is.
-        (["a", "\ufffd", "b"], "a\ufffdb", ["a", "\ufffd", "b"]),
-        (["a", "\ufffd"], "ab", None),
-        (["a", "\ufffd", "c"], "abc", None),
-        (["a", "b"], "abc", None),
-        (["a", "b", "c"], "ab", None),
-        (["x"], "a", None),
-        (["a", "\ufffd"], "a", None),
-    ],
-)
-def test_tokens_are_laid_over_their_text(
-    tokens: list[str], text: str, expected: list[str] | None
-) -> None:
-    assert laid_over(tokens, text) == expected
-
-
-@given(st.text(alphabet="aé“ \U0001f600.", min_size=1, max_size=12), st.data())
-def test_cut_at_any_bytes_the_text_is_still_there(text: str, data: st.DataObject) -> None:
-    encoded = text.encode()
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(encoded)), max_size=6)) - {len(encoded)})
-    edges = [0, *cuts, len(encoded)]
-    tokens = [encoded[a:b].decode(errors="replace") for a, b in itertools.pairwise(edges)]
-    found = laid_over(tokens, text)
-    # Two broken characters that differ, with a whole one like the first between: not to be told.
-    if found is not None:
-        assert "".join(found) == text
-    if len(set(text)) == len(text):
-        assert found is not None
 
 
 def test_characters_in_pieces_are_shown_whole() -> None:
@@ -491,68 +407,6 @@ def test_reports_are_written_as_a_whole(tmp_path: Path) -> None:
         write_report(tmp_path / "nowhere" / "report.html", rows)
 
 
-def oklab(colour_code: str) -> np.ndarray[Any, Any]:
-    """From sRGB, by the inverse way of the one in the package."""
-    parts = np.array([int(colour_code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    cones = np.array(
-        [
-            [0.4122214708, 0.5363325363, 0.0514459929],
-            [0.2119034982, 0.6806995451, 0.1073969566],
-            [0.0883024619, 0.2817188376, 0.6299787005],
-        ]
-    )
-    mixed = np.array(
-        [
-            [0.2104542553, 0.7936177850, -0.0040720468],
-            [1.9779984951, -2.4285922050, 0.4505937099],
-            [0.0259040371, 0.7827717662, -0.8086757660],
-        ]
-    )
-    result: np.ndarray[Any, Any] = mixed @ np.cbrt(cones @ linear)
-    return result
-
-
-def luminance(colour_code: str) -> float:
-    parts = np.array([int(colour_code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-@pytest.mark.parametrize(
-    ("scheme", "ink"), [(colour.LIGHT, "#1c1e22"), (colour.DARK, "#e8e9ec")], ids=["light", "dark"]
-)
-def test_colours_are_even_and_readable(scheme: colour.Scheme, ink: str) -> None:
-    assert f"--ink: {ink}" in html_report(two_groups())
-    surprisal, signed = scheme.surprisal(), scheme.signed()
-    for ramp in (surprisal, signed[: colour.N_SIGNED + 1], signed[colour.N_SIGNED :]):
-        points = np.array([oklab(code) for code in ramp])
-        steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-        np.testing.assert_allclose(steps, steps.mean(), atol=2 * EIGHT_BITS)
-        # Read by lightness alone.
-        lightness = np.diff(points[:, 0])
-        assert (lightness < 0).all() or (lightness > 0).all()
-    for code in (*surprisal, *signed):
-        light, dark = sorted((luminance(code), luminance(ink)), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= READABLE
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0"),
-        (-0.04222, "−0.0422"),
-        (4.0506151, "4.05"),
-        (478.8167, "479"),
-        (1234567.0, "1,234,567"),
-        (4.47e-6, "4.47 × 10⁻⁶"),
-        (math.inf, "+∞"),
-    ],
-)
-def test_plain_numbers(value: float, text: str) -> None:
-    assert numbers.plain(value) == text
-
-
 def test_rounding_is_not_drawn_as_if_it_were_something() -> None:
     rows = two_groups(CAUSAL, ())
     for i, row in enumerate(rows):
@@ -567,129 +421,3 @@ def test_rounding_is_not_drawn_as_if_it_were_something() -> None:
     assert max(map(len, ticks)) < len("all n = 4 and some more")
     assert numbers.uncertain(1e-17, 2e-18) == "1.00 × 10⁻¹⁷ ± 2.0 × 10⁻¹⁸"
     assert numbers.uncertain(0.45717, 0.03123) == "0.457 ± 0.031"
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "labels"),
-    [
-        (0.0, 1.0, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
-        (1.9, 5.1, ["2", "3", "4", "5"]),
-        (-0.031, 0.042, ["−0.02", "0.00", "0.02", "0.04"]),
-        (0.0, 7e5, ["0", "200000", "400000", "600000"]),
-    ],
-)
-def test_ticks(low: float, high: float, labels: list[str]) -> None:
-    ticks = numbers.ticks(low, high)
-    assert numbers.tick_labels(ticks) == labels
-
-
-CHROMIUM = next(
-    (
-        found
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (found := shutil.which(name))
-    ),
-    None,
-)
-
-
-def browse(path: Path, *options: str) -> str:
-    """What a headless browser prints about a page."""
-    done = subprocess.run(
-        [
-            str(CHROMIUM),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            f"--user-data-dir={path.parent / 'profile'}",
-            "--window-size=1280,4000",
-            *options,
-            path.as_uri(),
-        ],
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
-    return done.stdout.decode()
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
-def test_a_browser_draws_it(tmp_path: Path) -> None:
-    image = pytest.importorskip("matplotlib.image")
-    table = frame(everything())
-    groups = ep.compare_groups(table)
-    path = write_report(tmp_path / "report.html", table, groups=groups, block_scale=block_scales())
-    brightness = []
-    for of, preferred in ((colour.LIGHT, 1), (colour.DARK, 0)):
-        picture = tmp_path / "page.png"
-        browse(
-            path, f"--blink-settings=preferredColorScheme={preferred}", f"--screenshot={picture}"
-        )
-        pixels = np.rint(255 * image.imread(picture)[:, :, :3]).astype(int)
-        codes = np.unique(pixels @ [1 << 16, 1 << 8, 1]).tolist()
-        # Steps of the scale as backgrounds of tokens, and in the legend.
-        assert set(of.surprisal()) <= {f"#{code:06x}" for code in codes}
-        brightness.append(pixels.mean())
-    assert brightness[0] > 200 > 80 > brightness[1]
-
-
-# Does by program what a reader does with the pointer, and writes down what there is to see then.
-READER = """
-<script>
-const visible = () => [...document.querySelectorAll(".text:not([hidden])")].map((one) => one.id);
-const told = {order: {}};
-const set = (id, value) => {
-  const control = document.getElementById(id);
-  control.value = value;
-  control.dispatchEvent(new Event("change"));
-};
-for (const way of ["block down", "token up", "place up"]) {
-  set("order", way);
-  told.order[way] = visible();
-}
-set("only", "1");
-told.group = visible();
-const token = document.querySelector("#text-0 .t");
-token.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
-told.tip = tip.hidden ? null : tip.textContent;
-const numbers = document.querySelector("#text-0 .numbers");
-numbers.addEventListener("toggle", () => {
-  told.rows = [...numbers.querySelectorAll("tr")].map((row) => row.textContent);
-  document.documentElement.dataset.told = JSON.stringify(told);
-});
-numbers.open = true;
-</script>
-"""
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
-def test_a_reader_sorts_and_looks_up(tmp_path: Path) -> None:
-    rows = two_groups()
-    html = html_report(rows)
-    path = tmp_path / "report.html"
-    look = ("--dump-dom", "--virtual-time-budget=2000")
-    # The policy lets the page's own script run, and no other.
-    path.write_text(html.replace("</body>", READER + "</body>"), encoding="utf-8")
-    (root,) = Page(browse(path, *look)).all("html")
-    assert root["class"] == "js"
-    assert "data-told" not in root
-    free = re.sub(r'<meta http-equiv="Content[^>]*>', "", html)
-    path.write_text(free.replace("</body>", READER + "</body>"), encoding="utf-8")
-    (root,) = Page(browse(path, *look)).all("html")
-    told = json.loads(root["data-told"])
-
-    def names(ranked: list[Row]) -> list[str]:
-        return [f"text-{row['index']}" for row in ranked]
-
-    by_block = sorted(rows, key=lambda row: -row["sigma_block_per_token"])
-    by_token = sorted(rows, key=lambda row: row["sigma_token_per_token"])
-    assert told["order"] == {
-        "block down": names(by_block),
-        "token up": names(by_token),
-        "place up": names(rows),
-    }
-    assert told["group"] == names([row for row in rows if row["group"] == "non-causal"])
-    first = f"{-rows[0]['per_token_forward'][0]:.2f}"
-    assert told["tip"].startswith(f"{first} forward\n")
-    assert len(told["rows"]) == 1 + len(rows[0]["tokens"])
-    assert told["rows"][1].startswith(f"The{first}")

@@ -272,7 +272,7 @@ def test_result() -> None:
 @pytest.mark.parametrize(
     ("table", "options", "words"),
     [
-        (3, {}, "DataFrame"),
+        (3, {}, "data frame"),
         ("none.parquet", {}, r"none\.parquet"),
         ({"group": ["a", "b"]}, {}, "metrics must be named"),
         (table_of(a=[1], b=[2]), {"metrics": "x"}, "no column 'x', it has 'group', 'sigma'"),
@@ -312,7 +312,7 @@ def test_columns_named_by_numbers_and_twice() -> None:
     frame = pandas.DataFrame(rows, columns=["group", 0, 1])
     assert compare_groups(frame, metrics="0").comparisons[0].u == 0.0
     frame.columns = ["group", "s", "s"]
-    with pytest.raises(ValueError, match="metrics: table has 2 columns 's'"):
+    with pytest.raises(ValueError, match="table has more than one column 's'"):
         compare_groups(frame, metrics="s")
 
 

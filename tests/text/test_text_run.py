@@ -702,7 +702,7 @@ def test_killed_again_and_again(
         if not path.exists():  # killed before it had begun, or after it had ended
             assert not done or output.exists()
             continue
-        kept = [len(content["rows"]) for content, _ in list(journal._lines(path))[1:]]
+        kept = [len(line.content["rows"]) for line in list(journal._lines(path))[1:]]
         assert sum(kept) >= done
         done = sum(kept)
         if output.exists():  # whole at every moment, and never ahead of the journal

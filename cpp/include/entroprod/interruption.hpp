@@ -16,14 +16,6 @@ struct Interrupted : std::exception {
     const char* what() const noexcept override { return "interrupted"; }
 };
 
-// Work is counted in multiplications of doubles; a double-double one costs as much as so many.
-inline constexpr double work_of_extended = 20.0;
-
-// Every loop that may run for long says here, on its own thread, how much it has done since it was
-// last here: at most some 10^7, so that an answer takes milliseconds. A function call where nobody
-// watches; else asks the thread's watches about every 10^6, and throws what they throw.
-void interruption_point(double work);
-
 // Watches its thread's work until it is destroyed: the check may throw to stop it. Watches are
 // nested, and the inner ones are asked first.
 class Watch {

@@ -26,8 +26,8 @@ ProductionValue pair_curve(const MachineSteps& forward, const MachineSteps& back
 ProductionValue pair_rate(const MachineSteps& forward, const MachineSteps& backward,
                           const ProductionOptions& options, const Poll& poll);
 
-// Var sigma of n_steps observations, nats^2. Memory is that of n^2 numbers for every 256th step
-// until the forward covariances have converged.
+// Var sigma of n_steps observations, nats^2. Memory is n^2 times the square root of the number of
+// steps.
 ProductionValue pair_variance(const MachineSteps& forward, const MachineSteps& backward,
                               std::int64_t n_steps, const ProductionOptions& options,
                               const Poll& poll);

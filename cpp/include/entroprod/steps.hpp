@@ -29,4 +29,12 @@ struct MachineSteps {
     const double* initial_mean;   // h_1 (n,)
 };
 
+// A machine's parameters with what whitens its innovations, S_t = L_t L_t^T.
+struct StepParameters {
+    MachineSteps machine;
+    StepMatrices cholesky;          // L (m, m)
+    StepMatrices inverse_cholesky;  // L^-1 (m, m)
+    StepMatrices normalisation;     // 1/2 (m ln 2 pi + ln det S), one number
+};
+
 }  // namespace entroprod

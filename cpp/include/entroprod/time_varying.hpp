@@ -15,14 +15,6 @@ namespace entroprod {
 
 enum class Direction : int { forward = 1, backward = -1 };
 
-// A machine's parameters with what whitens its innovations, S_t = L_t L_t^T.
-struct StepParameters {
-    MachineSteps machine;
-    StepMatrices cholesky;          // L (m, m)
-    StepMatrices inverse_cholesky;  // L^-1 (m, m)
-    StepMatrices normalisation;     // 1/2 (m ln 2 pi + ln det S), one number
-};
-
 class TimeVaryingMachine {
 public:
     // Copies the matrices. Each S must be symmetric; throws std::invalid_argument if one isn't

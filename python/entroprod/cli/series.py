@@ -90,6 +90,14 @@ Separator = Annotated[
         show_default="comma; tab for .tsv",
     ),
 ]
+Decimal = Annotated[
+    str,
+    typer.Option(
+        "--decimal",
+        metavar="CHARACTER",
+        help="What stands before the decimals of a CSV file: a point or a comma.",
+    ),
+]
 Header = Annotated[
     bool, typer.Option("--header/--no-header", help="Whether the first line names the columns.")
 ]
@@ -131,6 +139,7 @@ def series(
     columns: Columns = None,
     index: Index = None,
     separator: Separator = None,
+    decimal: Decimal = ".",
     header: Header = True,
     transform: TransformOption = Transform.NONE,
     max_lags: MaxLags = None,
@@ -163,7 +172,9 @@ def series(
     from entroprod.series import read_table, series_entropy_production
 
     names = None if columns is None else [name.strip() for name in columns.split(",")]
-    table = read_table(file, columns=names, index=index, separator=separator, header=header)
+    table = read_table(
+        file, columns=names, index=index, separator=separator, decimal=decimal, header=header
+    )
     seed = options.chosen_seed(seed)
     with report.progress_bar("Bootstrap and surrogates") as show_done:
         result = series_entropy_production(

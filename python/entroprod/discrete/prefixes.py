@@ -20,7 +20,7 @@ from entroprod.results.registry import storable
 # Sequences are scored so many symbols at a time.
 _SYMBOLS_AT_ONCE = 2**20
 # Logarithms of probabilities above this are none: single precision leaves 1e-7 or so.
-_ABOVE_ZERO = 1e-4
+ABOVE_ZERO = 1e-4
 # What a machine in single precision may answer differently for the same symbols in another batch.
 _BATCH_ROUNDING = 1e-4
 
@@ -107,7 +107,7 @@ def _chunks(n_sequences: int, n_steps: int) -> Iterator[tuple[int, int]]:
 def _answers(machine: Any, sequences: NDArray[np.int64], name: str) -> FloatArray:
     given = machine.log_prob(sequences.copy())
     logs = read_log_probs(given, sequences.shape, f"{name}.log_prob").astype(np.float64)
-    wrong = ~(logs <= _ABOVE_ZERO)
+    wrong = ~(logs <= ABOVE_ZERO)
     if wrong.any():
         row, position = (int(i) for i in np.argwhere(wrong)[0])
         value, sequence = logs[row, position], sequences[row].tolist()

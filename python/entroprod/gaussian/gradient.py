@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from entroprod import _core
-from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
-from entroprod.boundary.memory import available_memory, require_memory
+from entroprod.boundary.arrays import FloatArray, as_count
 from entroprod.boundary.precision import Precision, require_precision
-from entroprod.gaussian.core import _overflow, _require_machine
+from entroprod.gaussian import core
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.readers import require_constant
 from entroprod.results.frames import as_frame
 from entroprod.results.registry import storable
 from entroprod.results.result import Result
@@ -20,9 +19,6 @@ from entroprod.results.result import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-# Bytes of kept states below which the core isn't told how much memory is free: few machines need
-# more, and to ask the system takes longer than the gradient of a small machine.
-_NEGLIGIBLE_MEMORY = 2**26
 _PARAMETERS = ("state_matrix", "input_matrix", "output_matrix", "innovation_cov")
 
 
@@ -172,10 +168,20 @@ def entropy_production_gradient(
     >>> print(f"{np.sum(gradient.output_matrix * rotation):.6f}")
     200.376709
     """
-    _require_machine(machine)
+    require_constant(machine)
     n_steps = as_count(n_steps, "n_steps")
     require_precision(precision)
-    return _entropy_production_gradient(machine, n_steps, precision)
+    found = core.gradient(machine, n_steps, precision)
+    return EntropyProductionGradient(
+        total=found.value.value,
+        state_matrix=found.state_matrix,
+        input_matrix=found.input_matrix,
+        output_matrix=found.output_matrix,
+        innovation_cov=found.innovation_cov,
+        n_steps=n_steps,
+        rounding_error=found.value.rounding_error,
+        precision=found.value.precision,
+    )
 
 
 def entropy_production_rate_gradient(
@@ -220,78 +226,19 @@ def entropy_production_rate_gradient(
     array([[ 0.413223,  2.066116],
            [-2.066116,  0.413223]])
     """
-    _require_machine(machine)
+    require_constant(machine)
     require_precision(precision)
     machine.require_rate()
-    _require_working_memory(machine, precision)
-    if machine.n_outputs == 1:  # the spectrum of one output equals that of its reversal
-        return EntropyProductionRateGradient(
-            rate=0.0,
-            state_matrix=_zeros_like(machine.state_matrix),
-            input_matrix=_zeros_like(machine.input_matrix),
-            output_matrix=_zeros_like(machine.output_matrix),
-            innovation_cov=_zeros_like(machine.innovation_cov),
-            rounding_error=0.0,
-            precision="double",
-        )
-    try:
-        rate, error, extended, state, inputs, output, cov = _core.entropy_production_rate_gradient(
-            machine._kernel, precision
-        )
-    except OverflowError as overflow:
-        raise _overflow(machine, overflow) from None
+    found = core.rate_gradient(machine, precision)
     return EntropyProductionRateGradient(
-        rate=rate,
-        state_matrix=as_read_only(state),
-        input_matrix=as_read_only(inputs),
-        output_matrix=as_read_only(output),
-        innovation_cov=as_read_only(cov),
-        rounding_error=error,
-        precision="extended" if extended else "double",
+        rate=found.value.value,
+        state_matrix=found.state_matrix,
+        input_matrix=found.input_matrix,
+        output_matrix=found.output_matrix,
+        innovation_cov=found.innovation_cov,
+        rounding_error=found.value.rounding_error,
+        precision=found.value.precision,
     )
-
-
-def _entropy_production_gradient(
-    machine: LinearGaussian, n_steps: int, precision: Precision, *, shortcuts: bool = True
-) -> EntropyProductionGradient:
-    """Shortcuts off for benchmarks."""
-    _require_working_memory(machine, precision)
-    limit = float(_NEGLIGIBLE_MEMORY)
-    try:
-        try:
-            result = _core.entropy_production_gradient(
-                machine._kernel, n_steps, precision, shortcuts, limit
-            )
-        except _core.CoreMemoryLimit:
-            limit = float(available_memory())
-            result = _core.entropy_production_gradient(
-                machine._kernel, n_steps, precision, shortcuts, limit
-            )
-    except OverflowError as overflow:
-        raise _overflow(machine, overflow) from None
-    total, error, extended, state, inputs, output, cov = result
-    return EntropyProductionGradient(
-        total=total,
-        state_matrix=as_read_only(state),
-        input_matrix=as_read_only(inputs),
-        output_matrix=as_read_only(output),
-        innovation_cov=as_read_only(cov),
-        n_steps=n_steps,
-        rounding_error=error,
-        precision="extended" if extended else "double",
-    )
-
-
-def _require_working_memory(machine: LinearGaussian, precision: Precision) -> None:
-    """What a few steps need; more is counted in the core."""
-    size = machine.n_states + machine.n_outputs
-    real_size = 8 if precision == "double" else 16
-    what = f"the gradient of a machine of {machine.n_states} states, {machine.n_outputs} outputs"
-    require_memory(60 * real_size * size**2, "machine", what)
-
-
-def _zeros_like(array: FloatArray) -> FloatArray:
-    return as_read_only(np.zeros_like(array))
 
 
 def _as_table(

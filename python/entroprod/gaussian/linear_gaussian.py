@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from entroprod import _core
 from entroprod.boundary.arrays import (
     FloatArray,
     as_count,
@@ -23,11 +22,11 @@ from entroprod.boundary.arrays import (
 )
 from entroprod.boundary.covariances import as_covariance
 from entroprod.boundary.errors import NumericalError
-from entroprod.boundary.memory import require_memory
 from entroprod.boundary.progress import Progress, reporting
 from entroprod.boundary.randomness import RandomSource, draw_key
+from entroprod.gaussian import core
 from entroprod.gaussian.discretisation import Discretisation, discretised
-from entroprod.gaussian.observations import Sequences, as_sequences, score
+from entroprod.gaussian.observations import as_sequences
 from entroprod.gaussian.riccati import steady_state_gain
 from entroprod.gaussian.stability import (
     ComplexArray,
@@ -85,7 +84,7 @@ class LinearGaussian(StateSpaceForms, Remade):
     output_matrix: FloatArray
     innovation_cov: FloatArray
     if TYPE_CHECKING:  # no field: the core's machine can't be copied, nor turned into data
-        _kernel: _core.LinearGaussian
+        _kernel: core.Kernel
 
     def __init__(
         self,
@@ -113,9 +112,7 @@ class LinearGaussian(StateSpaceForms, Remade):
             "state_matrix, input_matrix and output_matrix",
             "F + G C",
         )
-        # The core keeps ten matrices of about that size.
-        require_memory(80 * (n + m) ** 2, "state_matrix", f"a machine of {n} states, {m} outputs")
-        kernel = _core.LinearGaussian(state, given_input, output, cov)
+        kernel = core.kernel(state, given_input, output, cov)
         object.__setattr__(self, "_kernel", kernel)
 
     @classmethod
@@ -439,10 +436,6 @@ class LinearGaussian(StateSpaceForms, Remade):
         """Whether paths of the process can grow without bound."""
         return self.spectral_radius >= 1.0
 
-    def _require_working_memory(self, n_matrices: int) -> None:
-        """Refuse work on so many (n, n) matrices of doubles that don't fit."""
-        # The constructor has asked for ten such matrices, and they are there.
-
     def sample(
         self,
         n_steps: int,
@@ -493,18 +486,8 @@ class LinearGaussian(StateSpaceForms, Remade):
         n_paths = as_count(n_paths, "n_paths")
         threads = as_thread_count(n_threads)
         key = draw_key(rng)
-        size = n_paths * n_steps * self.n_outputs
-        shape = f"({n_paths}, {n_steps}, {self.n_outputs})"
-        require_memory(8 * size, "n_steps or n_paths", f"a sample of shape {shape}")
         with reporting(progress, n_paths, "sampling") as report:
-            paths = _core.sample(self._kernel, n_paths, n_steps, key, threads, report)
-        if self._may_overflow() and not np.isfinite(paths).all():
-            msg = (
-                "the paths overflow: the machine's transition F + G C has spectral radius "
-                f"{self.spectral_radius:.6g}"
-            )
-            raise NumericalError(msg)
-        return paths
+            return core.sample(self, n_steps, n_paths, key, threads, report)
 
     def log_prob(self, sequences: ArrayLike, *, n_threads: int | None = None) -> FloatArray:
         """Log-densities ln p(y_t | y_1 .. y_{t-1}) of given paths, step by step.
@@ -542,13 +525,7 @@ class LinearGaussian(StateSpaceForms, Remade):
         array([-1.515512, -1.265512])
         """
         read = as_sequences(sequences, self.n_outputs)
-        threads = as_thread_count(n_threads)
-        result = score(
-            read,
-            lambda y: _core.log_prob(self._kernel, y, threads),
-            lambda y: _core.missing_log_prob(self._step_kernel, y, False, True, threads),
-        )
-        self._require_finite_density(result)
+        result = core.log_prob(self, read, as_thread_count(n_threads))
         return result[0] if read.single else result
 
     def log_prob_both_ways(
@@ -588,23 +565,7 @@ class LinearGaussian(StateSpaceForms, Remade):
         array([-0.046875])
         """
         read = as_sequences(sequences, self.n_outputs)
-        return self._score_both_ways(read, as_thread_count(n_threads))
-
-    def _score_both_ways(self, read: Sequences, threads: int) -> tuple[FloatArray, FloatArray]:
-        def missing(paths: FloatArray) -> FloatArray:
-            ways = (
-                _core.missing_log_prob(self._step_kernel, paths, backward, False, threads)
-                for backward in (False, True)
-            )
-            return np.stack(list(ways), axis=1)
-
-        result = score(
-            read,
-            lambda y: np.stack(_core.log_prob_both_ways(self._kernel, y, threads), axis=1),
-            missing,
-        )
-        self._require_finite_density(result)
-        return result[:, 0].copy(), result[:, 1].copy()
+        return core.log_prob_both_ways(self, read, as_thread_count(n_threads))
 
     def repeat(
         self, n_steps: int, *, initial_mean: ArrayLike | None = None
@@ -634,18 +595,11 @@ class LinearGaussian(StateSpaceForms, Remade):
         )
 
     @cached_property
-    def _step_kernel(self) -> _core.TimeVaryingMachine:
-        return _core.TimeVaryingMachine(*self._matrices(), np.zeros(self.n_states), 1)
+    def _step_kernel(self) -> core.StepKernel:
+        return core.step_kernel(self._parameters(), 1)
 
-    def _require_finite_density(self, values: FloatArray) -> None:
-        if not np.isfinite(values).all():
-            msg = (
-                "the log-density overflows: sequences are too large, or the machine's filter, "
-                f"state_matrix F of spectral radius {self.filter_spectral_radius:.6g}, "
-                "is unstable, or where observations are missing its transition F + G C of "
-                f"spectral radius {self.spectral_radius:.6g}"
-            )
-            raise NumericalError(msg)
+    def _parameters(self) -> core.Parameters:
+        return (*self._matrices(), np.zeros(self.n_states))
 
     def __repr__(self) -> str:
         return (

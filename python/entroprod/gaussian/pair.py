@@ -11,18 +11,13 @@ from entroprod.boundary.memory import require_memory
 from entroprod.boundary.precision import Precision, require_precision
 from entroprod.boundary.progress import Report
 from entroprod.boundary.randomness import RandomSource
-from entroprod.gaussian import trajectory
+from entroprod.gaussian import core, trajectory
 from entroprod.gaussian.decomposition import PairRecursion, PairSteps
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.pair_law import PairSigmaLaw, pair_sigma_law
 from entroprod.gaussian.pair_moments import pair_curve, pair_rate
-from entroprod.gaussian.production import (
-    curve_of,
-    rate_by_doubling,
-    total_of,
-)
 from entroprod.gaussian.readers import GaussianMachine, backward_machine, require_length
-from entroprod.gaussian.sigma_law import SigmaLaw, law_of, variance_rate_of
+from entroprod.gaussian.sigma_law import SigmaLaw, law_of
 from entroprod.gaussian.sigma_weights import DENSE_LIMIT
 from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
 from entroprod.machine.reversals import TOKEN_REVERSAL, Reversal, TokenReversal
@@ -59,9 +54,8 @@ class GaussianPair(ScoredPair):
         """By the recursions of two machines; see [S26]_ eqs 71, 73."""
         require_precision(precision)
         self._require_length(n_steps)
-        return self._result(
-            n_steps, precision, decomposition, *self._recursion.total(n_steps, precision)
-        )
+        found = self._recursion.total(n_steps, precision)
+        return self._result(n_steps, precision, decomposition, found)
 
     def curve(self, n_steps: int, *, precision: Precision = "auto") -> FloatArray:
         """In one pass of the recursions of two machines."""
@@ -121,13 +115,12 @@ class GaussianPair(ScoredPair):
         n_steps: int,
         precision: Precision,
         decomposition: bool,
-        total: float,
-        error: float,
-        extended: bool,
+        found: core.Value,
     ) -> EntropyProduction:
-        chosen = "extended" if extended else "double"
-        steps = PairSteps(self._recursion, n_steps, chosen, precision == "auto")
-        return EntropyProduction(total, n_steps, error, chosen, steps, decomposition)
+        steps = PairSteps(self._recursion, n_steps, found.precision, precision == "auto")
+        return EntropyProduction(
+            found.value, n_steps, found.rounding_error, found.precision, steps, decomposition
+        )
 
 
 class OwnReader(GaussianPair):
@@ -141,13 +134,13 @@ class OwnReader(GaussianPair):
     ) -> EntropyProduction:
         """By the dual recursion of the documentation's theory page."""
         require_precision(precision)
-        found = total_of(self.machine, n_steps, precision)
-        return self._result(n_steps, precision, decomposition, *found)
+        found = core.total(self.machine, n_steps, precision)
+        return self._result(n_steps, precision, decomposition, found)
 
     def curve(self, n_steps: int, *, precision: Precision = "auto") -> FloatArray:
         """In one pass of the dual recursion."""
         require_precision(precision)
-        return curve_of(self.machine, n_steps, precision)
+        return core.curve(self.machine, n_steps, precision)
 
     def rate(self, *, precision: Precision = "auto") -> float:
         """From the fixed points of the recursions; 0 for one output, by theorem."""
@@ -155,7 +148,7 @@ class OwnReader(GaussianPair):
         self.machine.require_rate()
         if self.machine.n_outputs == 1:
             return 0.0  # the spectrum of one output equals that of its reversal
-        return rate_by_doubling(self.machine, precision)[0]
+        return core.rate(self.machine, precision).value
 
     def sigma_law(
         self, n_steps: int, *, precision: Precision = "auto", max_size: int | None = None
@@ -169,7 +162,9 @@ class OwnReader(GaussianPair):
         """By doubling; 0 for one output."""
         require_precision(precision)
         self.machine.require_rate()
-        return variance_rate_of(self.machine, precision)
+        if self.machine.n_outputs == 1:
+            return 0.0
+        return core.sigma_variance_rate(self.machine, precision).value
 
 
 for _machine in (LinearGaussian, TimeVaryingLinearGaussian):

@@ -13,7 +13,7 @@ from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.precision import Precision
-from entroprod.gaussian.decomposition import PairRecursion
+from entroprod.gaussian import core
 from entroprod.gaussian.distribution import Distribution
 from entroprod.gaussian.generating_function import Weights
 from entroprod.gaussian.linear_gaussian import LinearGaussian
@@ -235,7 +235,7 @@ def pair_sigma_law(
     if isinstance(forward, LinearGaussian) and forward == backward:
         return law_of(forward, n_steps, precision, max_size)
     variance, variance_error, _ = pair_variance(forward, backward, n_steps, precision)
-    mean, mean_error, _ = PairRecursion(forward, backward).total(n_steps, precision)
+    mean, mean_error, _ = core.total_of_pair(forward, backward, n_steps, precision)
     return PairSigmaLaw(
         mean, variance, mean_error, variance_error, n_steps, max_size, forward, backward
     )
@@ -289,7 +289,7 @@ def pair_reversal(
             memory = state @ memory + given @ path[rows]
             memory_mean = state @ memory_mean + given @ path_mean[rows]
     if not (np.isfinite(matrix).all() and np.isfinite(mean).all()):
-        radii = PairRecursion(forward, backward)._radii()
+        radii = core.radii_of_pair(forward, backward)
         raise NumericalError(f"the matrix of the two machines overflows: {radii}")
     return matrix, mean, log_ratio
 

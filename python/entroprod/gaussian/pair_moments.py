@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 
-from entroprod import _core
-from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
-from entroprod.boundary.errors import NumericalError
-from entroprod.boundary.memory import require_memory
+from entroprod.boundary.arrays import FloatArray, as_count
 from entroprod.boundary.precision import Precision, require_precision
-from entroprod.gaussian.decomposition import PairRecursion, _of_core
+from entroprod.gaussian import core
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.gaussian.production import rate_by_doubling
 from entroprod.gaussian.readers import GaussianMachine, backward_machine, require_length
 from entroprod.gaussian.stability import marginal_eigenvalue
 from entroprod.pairs.pair import NotAvailable
@@ -26,19 +21,6 @@ from entroprod.pairs.pair import NotAvailable
 _NEARLY_ONE = 1.0 - 1e-6
 # Roundoffs, of the sizes of the matrices, up to which a mode of the memory counts as unseen.
 _UNSEEN = 1e3
-# The core keeps (n, n) numbers of double-double for every 256th step, 256 more, and some matrices.
-_BETWEEN_KEPT = 256
-_MATRICES_OF_A_STEP = 60
-# A transient has ended after this many times its time constant: exp(-80) is below double-double.
-_TIME_CONSTANTS = 80.0
-
-
-class Value(NamedTuple):
-    """A number from the core, with an estimated bound of its rounding error."""
-
-    value: float
-    rounding_error: float
-    extended: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,17 +87,9 @@ def pair_curve(
     >>> pair_curve(machine, reader, 3).values.round(6)
     array([0.008375, 0.061441, 0.117093])
     """
-    pair, n_steps = _read(forward, backward, n_steps, precision)
-    require_memory(16 * n_steps, "n_steps", f"a curve of {n_steps} values")
-    try:
-        values, errors, extended = _core.pair_curve(
-            _of_core(pair.forward), _of_core(pair.backward), n_steps, precision, True
-        )
-    except OverflowError as error:
-        raise NumericalError(f"{error}: {pair._radii()}") from None
-    return PairCurve(
-        as_read_only(values), as_read_only(errors), "extended" if extended else "double"
-    )
+    backward, n_steps = _read(forward, backward, n_steps, precision)
+    values, errors, extended = core.curve_of_pair(forward, backward, n_steps, precision)
+    return PairCurve(values, errors, core.used_precision(extended))
 
 
 def pair_variance(
@@ -123,7 +97,7 @@ def pair_variance(
     backward: GaussianMachine,
     n_steps: int,
     precision: Precision = "auto",
-) -> Value:
+) -> core.Value:
     """Variance of sigma = ln P - ln P_b of n_steps observations, nats^2, in linear time.
 
     Parameters and errors as in :func:`pair_curve`.
@@ -140,27 +114,13 @@ def pair_variance(
     >>> print(f"{pair_variance(machine, machine, 6).value:.9f}")
     0.815039110
     """
-    pair, n_steps = _read(forward, backward, n_steps, precision)
-    n, b = pair.forward.n_states, pair.backward.n_states
-    kept = _BETWEEN_KEPT + _transient(pair, n_steps) // _BETWEEN_KEPT
-    require_memory(
-        16 * (kept * n * (n + 1) + _MATRICES_OF_A_STEP * (n + b) ** 2),
-        "n_steps",
-        f"the forward covariances of {n_steps} steps",
-    )
-    try:
-        return Value(
-            *_core.pair_variance(
-                _of_core(pair.forward), _of_core(pair.backward), n_steps, precision, True
-            )
-        )
-    except OverflowError as error:
-        raise NumericalError(f"{error}: {pair._radii()}") from None
+    backward, n_steps = _read(forward, backward, n_steps, precision)
+    return core.variance_of_pair(forward, backward, n_steps, precision)
 
 
 def pair_rate(
     forward: GaussianMachine, backward: GaussianMachine, precision: Precision = "auto"
-) -> Value:
+) -> core.Value:
     """Entropy production per step, lim S(T) / T, of two machines without a time axis.
 
     For a machine that reads itself as :func:`entroprod.entropy_production_rate`.
@@ -204,37 +164,24 @@ def pair_rate(
         machine.require_rate()
         if machine.n_outputs == 1:
             # The spectrum of one output equals that of its reversal.
-            return Value(0.0, 0.0, precision == "extended")
-        value, error = rate_by_doubling(machine, precision)
-        return Value(value, error, precision == "extended")
+            return core.Value(0.0, 0.0, precision == "extended")
+        return core.rate(machine, precision)
     LinearGaussian._refuse_marginal(
         marginal_eigenvalue(machine.transition),
         "has no stationary state: its transition F + G C",
     )
-    fading = _fading_part(reader)
-    try:
-        return Value(*_core.pair_rate(_of_core(machine), fading, precision))
-    except OverflowError as error:
-        raise NumericalError(f"{error}: {PairRecursion(machine, reader)._radii()}") from None
+    return core.rate_of_pair(machine, _fading_part(reader), precision)
 
 
 def _read(
     forward: GaussianMachine, backward: GaussianMachine, n_steps: int, precision: Precision
-) -> tuple[PairRecursion, int]:
+) -> tuple[GaussianMachine, int]:
     require_precision(precision)
-    pair = PairRecursion(forward, backward_machine(forward, backward))
+    backward = backward_machine(forward, backward)
     n_steps = as_count(n_steps, "n_steps")
     require_length(forward, "machine", n_steps)
-    require_length(pair.backward, "backward", n_steps)
-    return pair, n_steps
-
-
-def _transient(pair: PairRecursion, n_steps: int) -> int:
-    """Steps until the forward covariances have converged, if they do."""
-    if not isinstance(pair.forward, LinearGaussian) or pair.forward.spectral_radius >= 1.0:
-        return n_steps
-    constants = _TIME_CONSTANTS + pair.forward.n_states
-    return int(min(n_steps, constants / -np.log(max(pair.forward.spectral_radius, 1e-300))))
+    require_length(backward, "backward", n_steps)
+    return backward, n_steps
 
 
 def _constant(machine: GaussianMachine, name: str) -> LinearGaussian:
@@ -257,11 +204,11 @@ def _constant(machine: GaussianMachine, name: str) -> LinearGaussian:
     return LinearGaussian(*machine._matrices())
 
 
-def _fading_part(reader: LinearGaussian) -> _core.LinearGaussian | _core._Parameters:
+def _fading_part(reader: LinearGaussian) -> LinearGaussian:
     """The reader without modes of its memory that never fade, if it predicts the same without."""
     eigenvalue = reader._marginal_filter_eigenvalue()
     if eigenvalue is None:
-        return _of_core(reader)
+        return reader
     message = "that reads backwards has a memory that never fades: its state_matrix F"
     schur, basis, n_fading = scipy.linalg.schur(
         reader.state_matrix, sort=lambda real, imaginary: math.hypot(real, imaginary) < _NEARLY_ONE
@@ -269,19 +216,20 @@ def _fading_part(reader: LinearGaussian) -> _core.LinearGaussian | _core._Parame
     fading, lasting = schur[:n_fading, :n_fading], schur[n_fading:, n_fading:]
     apart = np.zeros((n_fading, len(lasting)))
     if n_fading:
-        apart = scipy.linalg.solve_sylvester(fading, -lasting, -schur[:n_fading, n_fading:])
+        rest = -schur[:n_fading, n_fading:]
+        apart = np.asarray(scipy.linalg.solve_sylvester(fading, -lasting, rest), np.float64)
     inputs = basis.T @ reader.input_matrix
     inputs[:n_fading] -= apart @ inputs[n_fading:]
     output = reader.output_matrix @ basis
     output[:, n_fading:] += output[:, :n_fading] @ apart
-    size = np.linalg.norm(reader.output_matrix) * np.linalg.norm(reader.input_matrix)
-    size *= (1.0 + np.linalg.norm(apart)) ** 2
+    size = float(np.linalg.norm(reader.output_matrix) * np.linalg.norm(reader.input_matrix))
+    size *= (1.0 + float(np.linalg.norm(apart))) ** 2
     reached, power = inputs[n_fading:], 1.0
     for _ in range(len(lasting)):
         unseen = _UNSEEN * np.finfo(np.float64).eps * size * power
         if np.linalg.norm(output[:, n_fading:] @ reached) > unseen:
             LinearGaussian._refuse_marginal(eigenvalue, message)
-        reached, power = lasting @ reached, power * np.linalg.norm(lasting)
+        reached, power = lasting @ reached, power * float(np.linalg.norm(lasting))
     if n_fading == 0:
         # One state that nothing enters, in place of none.
         zero = np.zeros((1, 1))
@@ -290,5 +238,4 @@ def _fading_part(reader: LinearGaussian) -> _core.LinearGaussian | _core._Parame
     else:
         LinearGaussian._refuse_marginal(marginal_eigenvalue(fading), message)
         parts = (fading, inputs[:n_fading], output[:, :n_fading])
-    state, given, seen = (np.ascontiguousarray(part) for part in parts)
-    return state, given, seen, reader.innovation_cov, np.zeros(len(state))
+    return LinearGaussian(*parts, reader.innovation_cov)

@@ -9,6 +9,14 @@ from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
 GaussianMachine = LinearGaussian | TimeVaryingLinearGaussian
 
 
+def require_constant(value: object, name: str = "machine", *, or_else: str = "") -> None:
+    """Refuse what isn't a machine of constant parameters; ``or_else`` names what else there is."""
+    if not isinstance(value, LinearGaussian):
+        wanted = f"a LinearGaussian or {or_else}" if or_else else "a LinearGaussian"
+        msg = f"{name} must be {wanted}, got {type(value).__name__}"
+        raise TypeError(msg)
+
+
 def require_machine(value: object, name: str) -> None:
     """Refuse what isn't a linear-Gaussian machine."""
     if not isinstance(value, GaussianMachine):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from entroprod import _core
 from entroprod.boundary.arrays import FloatArray, as_count, as_flag
-from entroprod.boundary.errors import NumericalError
-from entroprod.boundary.memory import require_memory
-from entroprod.gaussian.core import _RECURSION_MATRICES, _overflow, _require_machine
+from entroprod.gaussian import core
 from entroprod.gaussian.linear_gaussian import LinearGaussian
+from entroprod.gaussian.readers import require_constant
 
 
 def innovation_reversal_matrix(
@@ -59,21 +57,12 @@ def innovation_reversal_matrix(
     >>> np.allclose(matrix @ matrix, np.eye(4))
     True
     """
-    _require_machine(machine)
+    require_constant(machine)
     n_steps = as_count(n_steps, "n_steps")
     whiten = as_flag(whiten, "whiten")
-    width = n_steps * machine.n_outputs
-    if out is None:
-        require_memory(8 * width**2, "n_steps", f"a matrix of shape ({width}, {width})")
-        out = np.empty((width, width))
-    else:
-        _require_target(out, width)
-    kernel = machine._kernel if whiten else machine._kernel.with_unit_innovations()
-    bound = _core.innovation_reversal_matrix(kernel, n_steps, out)
-    # Where no entry can be near overflow, there is no need to look at them all.
-    if not bound < 1e300:
-        _require_finite(machine, out)
-    return out
+    if out is not None:
+        _require_target(out, n_steps * machine.n_outputs)
+    return core.reversal_matrix(machine, n_steps, out, whiten=whiten)
 
 
 def reversal_norm_squared(machine: LinearGaussian, n_steps: int, *, whiten: bool = True) -> float:
@@ -110,15 +99,10 @@ def reversal_norm_squared(machine: LinearGaussian, n_steps: int, *, whiten: bool
     >>> print(f"{ep.reversal_norm_squared(machine, 6):.10f}")
     6.6217515903
     """
-    _require_machine(machine)
+    require_constant(machine)
     n_steps = as_count(n_steps, "n_steps")
     whiten = as_flag(whiten, "whiten")
-    kernel = machine._kernel if whiten else machine._kernel.with_unit_innovations()
-    machine._require_working_memory(_RECURSION_MATRICES)
-    try:
-        excess = _core.entropy_production(kernel, n_steps, "auto", True)[0]
-    except OverflowError as error:
-        raise _overflow(machine, error) from None
+    excess = core.total(machine, n_steps, "auto", whiten=whiten).value
     return n_steps * machine.n_outputs + 2.0 * excess
 
 
@@ -133,13 +117,3 @@ def _require_target(out: FloatArray, width: int) -> None:
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
         msg = "out must be writeable, aligned and in C order"
         raise ValueError(msg)
-
-
-def _require_finite(machine: LinearGaussian, matrix: FloatArray) -> None:
-    if not np.isfinite(matrix).all():
-        msg = (
-            "the innovation reversal matrix overflows: the machine's transition F + G C has "
-            f"spectral radius {machine.spectral_radius:.6g}, its state_matrix F "
-            f"{machine.filter_spectral_radius:.6g}"
-        )
-        raise NumericalError(msg)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from entroprod import _core
 from entroprod.boundary.arrays import FloatArray, as_read_only
-from entroprod.boundary.memory import require_memory
 from entroprod.boundary.precision import Precision
-from entroprod.gaussian.core import _overflow
+from entroprod.gaussian import core
 from entroprod.gaussian.distribution import Distribution
 from entroprod.gaussian.generating_function import PairedWeights
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.gaussian.production import total_of
 from entroprod.gaussian.sigma_weights import skew_values
 from entroprod.results.frames import as_frame
 from entroprod.results.registry import storable
@@ -25,17 +21,6 @@ from entroprod.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Forward covariances are kept once in this many steps until they have converged.
-_BETWEEN_KEPT = 1024
-# The core's blocks of steps have about sqrt(T) of them, and at least so many.
-_SHORTEST_BLOCK = 16
-# Matrices (n, n), at most, of the machine and of one step of the recursions; those of the rate come
-# with their powers.
-_MATRICES_OF_A_STEP = 40
-_MATRICES_OF_THE_RATE = 160
-# A transient has ended after this many times its time constant: exp(-80) is below double-double.
-_TIME_CONSTANTS = 80.0
 
 
 @storable
@@ -155,44 +140,6 @@ class SigmaLaw(Distribution, Result):
 
 def law_of(machine: LinearGaussian, n_steps: int, precision: Precision, max_size: int) -> SigmaLaw:
     """The law of a machine that reads its own sequences: mean and variance by the core."""
-    _require_working_memory(machine, n_steps)
-    mean, mean_error, _ = total_of(machine, n_steps, precision)
-    variance, variance_error, _ = sigma_variance_of(machine, n_steps, precision)
-    return SigmaLaw(mean, variance, mean_error, variance_error, n_steps, max_size, machine)
-
-
-def variance_rate_of(machine: LinearGaussian, precision: Precision) -> float:
-    """Variance of sigma per step of the stationary process, nats^2; 0 for one output."""
-    if machine.n_outputs == 1:
-        return 0.0  # the spectrum of one output equals that of its reversal
-    machine._require_working_memory(_MATRICES_OF_THE_RATE)
-    try:
-        return _core.sigma_variance_rate(machine._kernel, precision)[0]
-    except OverflowError as error:
-        raise _overflow(machine, error) from None
-
-
-def sigma_variance_of(
-    machine: LinearGaussian, n_steps: int, precision: Precision, *, shortcuts: bool = True
-) -> tuple[float, float, bool]:
-    """Variance, its rounding error, whether in extended precision; shortcuts off to measure."""
-    try:
-        return _core.sigma_variance(machine._kernel, n_steps, precision, shortcuts)
-    except OverflowError as error:
-        raise _overflow(machine, error) from None
-
-
-def _require_working_memory(machine: LinearGaussian, n_steps: int) -> None:
-    """The forward covariances that are kept until they have converged."""
-    radius = machine.spectral_radius
-    transient = float(n_steps)
-    if radius < 1.0:
-        constants = _TIME_CONSTANTS + machine.n_states
-        transient = min(transient, constants / -math.log(max(radius, 1e-300)))
-    block = min(n_steps, _BETWEEN_KEPT, _SHORTEST_BLOCK + math.isqrt(n_steps))
-    kept = block + int(transient) // block + _MATRICES_OF_A_STEP
-    require_memory(
-        16 * kept * machine.n_states**2,
-        "n_steps",
-        f"the forward covariances of {int(transient)} steps before they converge",
-    )
+    mean, variance = core.mean_and_variance(machine, n_steps, precision)
+    errors = mean.rounding_error, variance.rounding_error
+    return SigmaLaw(mean.value, variance.value, *errors, n_steps, max_size, machine)

@@ -10,7 +10,6 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-from entroprod import _core
 from entroprod.boundary.arrays import (
     ComplexArray,
     FloatArray,
@@ -21,6 +20,7 @@ from entroprod.boundary.arrays import (
 from entroprod.boundary.covariances import as_covariance
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
+from entroprod.gaussian import core
 from entroprod.gaussian.discretisation import Discretisation, discretised_modes
 from entroprod.gaussian.linear_gaussian import LinearGaussian
 from entroprod.gaussian.stability import readable
@@ -130,7 +130,7 @@ class DiagonalSSM(LinearGaussian):
         for band in (diagonal, partner):
             band.flags.writeable = False
         object.__setattr__(self, "_bands", (diagonal, partner))
-        kernel = _core.LinearGaussian.with_bands(
+        kernel = core.banded_kernel(
             diagonal, partner, self.input_matrix, self.output_matrix, self.innovation_cov
         )
         object.__setattr__(self, "_kernel", kernel)
@@ -241,7 +241,8 @@ class DiagonalSSM(LinearGaussian):
         @cached_property
         def state_matrix(self) -> FloatArray:
             """F, (n, n): a number for each real mode, a 2 by 2 block for each pair."""
-            self._require_working_memory(1)
+            n = self.n_states
+            require_memory(8 * n**2, "machine", f"its state matrix, of shape ({n}, {n}),")
             diagonal, partner = self._bands
             matrix = np.diag(diagonal)
             coupled = np.flatnonzero(partner)
@@ -265,12 +266,6 @@ class DiagonalSSM(LinearGaussian):
     def _may_overflow(self) -> bool:
         # To look at the paths costs less than the eigenvalues of A.
         return True
-
-    def _require_working_memory(self, n_matrices: int) -> None:
-        n = self.n_states
-        require_memory(
-            8 * n_matrices * n**2, "machine", f"work on {n_matrices} matrices of shape ({n}, {n})"
-        )
 
     def __repr__(self) -> str:
         return (

@@ -10,7 +10,6 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
-from entroprod import _core
 from entroprod.boundary.arrays import (
     FloatArray,
     as_count,
@@ -23,7 +22,8 @@ from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.progress import Progress, reporting
 from entroprod.boundary.randomness import RandomSource, draw_key
-from entroprod.gaussian.observations import as_sequences, log_densities, require_steps
+from entroprod.gaussian import core
+from entroprod.gaussian.observations import as_sequences, require_steps
 from entroprod.gaussian.stability import marginal_eigenvalue, readable
 from entroprod.gaussian.step_arrays import (
     as_step_covariances,
@@ -101,7 +101,7 @@ class TimeVaryingLinearGaussian(Remade):
     # Steps can't be read in another order than that of time, or as a whole backwards.
     time_homogeneous: ClassVar[bool] = False
     if TYPE_CHECKING:  # no field: the core's machine can't be copied, nor turned into data
-        _step_kernel: _core.TimeVaryingMachine
+        _step_kernel: core.StepKernel
 
     def __init__(
         self,
@@ -131,15 +131,12 @@ class TimeVaryingLinearGaussian(Remade):
                 )
                 raise ValueError(msg)
         mean = _as_mean(initial_mean, n)
-        size = sum(array.size for array in matrices.values())
-        # This object and the core keep a copy each; the core also the factor of S and its inverse.
-        require_memory(16 * (size + 2 * cov.size), "state_matrix", f"a machine of {steps} steps")
+        kernel = core.step_kernel((state, given_input, output, cov, mean), steps)
         for name, matrix in {**matrices, "initial_mean": mean}.items():
             own = matrix.copy()
             own.flags.writeable = False
             object.__setattr__(self, name, own)
         object.__setattr__(self, "n_steps", steps)
-        kernel = _core.TimeVaryingMachine(state, given_input, output, cov, mean, steps)
         object.__setattr__(self, "_step_kernel", kernel)
 
     @classmethod
@@ -215,11 +212,7 @@ class TimeVaryingLinearGaussian(Remade):
         given = {"transition": a, "emission": c, "process_cov": q, "obs_cov": r}
         steps = common_length(given, None if n_steps is None else as_count(n_steps, "n_steps"))
         cov = _initial_cov(initial_cov, a, q)
-        per_step = n * n + n * c.shape[-2] + c.shape[-2] ** 2
-        require_memory(8 * per_step * steps, "n_steps", f"the filter of {steps} steps")
-        state, gain, innovation_cov, done = _core.exact_predictor(a, c, q, r, cov, steps)
-        if done < steps:
-            _refuse_step(innovation_cov[done], done)
+        state, gain, innovation_cov = core.exact_predictor(a, c, q, r, cov, steps)
         return cls(state, gain, c, innovation_cov, initial_mean=initial_mean)
 
     @property
@@ -338,20 +331,8 @@ class TimeVaryingLinearGaussian(Remade):
         n_paths = as_count(n_paths, "n_paths")
         threads = as_thread_count(n_threads)
         key = draw_key(rng)
-        shape = (n_paths, steps, self.n_outputs)
-        size = n_paths * steps * self.n_outputs
-        require_memory(8 * size, "n_steps or n_paths", f"a sample of shape {shape}")
         with reporting(progress, n_paths, "sampling") as report:
-            paths = _core.time_varying_sample(
-                self._step_kernel, n_paths, steps, key, threads, report
-            )
-        if not np.isfinite(paths).all():
-            step = int(np.argwhere(~np.isfinite(paths))[:, 1].min())
-            msg = (
-                f"the paths overflow at step {step + 1}: the transitions F_t + G_t C_t are unstable"
-            )
-            raise NumericalError(msg)
-        return paths
+            return core.sample(self, steps, n_paths, key, threads, report)
 
     def log_prob(self, sequences: ArrayLike, *, n_threads: int | None = None) -> FloatArray:
         """Log-densities ln p(y_t | y_1 .. y_{t-1}) of given paths, step by step.
@@ -392,7 +373,7 @@ class TimeVaryingLinearGaussian(Remade):
         """
         read = as_sequences(sequences, self.n_outputs, self.n_steps)
         threads = as_thread_count(n_threads)
-        result = log_densities(self, read, threads, backward=False, per_step=True)
+        result = core.log_densities(self, read, threads, backward=False, per_step=True)
         return result[0] if read.single else result
 
     def __repr__(self) -> str:
@@ -403,6 +384,9 @@ class TimeVaryingLinearGaussian(Remade):
 
     def _matrices(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         return self.state_matrix, self.input_matrix, self.output_matrix, self.innovation_cov
+
+    def _parameters(self) -> core.Parameters:
+        return (*self._matrices(), self.initial_mean)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TimeVaryingLinearGaussian):
@@ -457,15 +441,3 @@ def _initial_cov(
         raise NumericalError(msg)
     cov = np.asarray(scipy.linalg.solve_discrete_lyapunov(transition, process_cov), np.float64)
     return 0.5 * (cov + cov.T)
-
-
-def _refuse_step(innovation_cov: FloatArray, index: int) -> None:
-    if np.isfinite(innovation_cov).all():
-        msg = (
-            f"the innovation covariance C P C^T + R of step {index + 1} is singular: obs_cov is, "
-            "and neither process_cov nor initial_cov makes up for it; or one of them is so large "
-            "that the others are lost beside it to rounding"
-        )
-    else:
-        msg = f"the innovation covariance C P C^T + R overflows at step {index + 1}"
-    raise NumericalError(msg)

@@ -40,11 +40,6 @@ from entroprod.pairs.pair import Pair
 
 Found = TypeVar("Found")
 
-# Powers of the spectral radius are run down to exp(-DECAY): below rounding with room for the
-# polynomial factors of repeated eigenvalues.
-DECAY = 60.0
-_SHORTEST_TRANSIENT = 1000
-
 
 @dataclass(frozen=True)
 class GaussianCase(GaussianPairCase):
@@ -53,18 +48,6 @@ class GaussianCase(GaussianPairCase):
     examines: ClassVar[type[Pair]] = OwnReader
     default_steps: ClassVar[int] = 50
     default_paths: ClassVar[int] = 20_000
-
-    def steps_past_transient(self) -> int:
-        """At least 1000, and as many as both memories take to fade below rounding."""
-        return max(_SHORTEST_TRANSIENT, math.ceil(DECAY / self.gap))
-
-    @property
-    def gap(self) -> float:
-        """Decay of both memories, nats of amplitude a step: minus the log of their radius."""
-        radius = max(self.machine.spectral_radius, self.machine.filter_spectral_radius)
-        if radius >= 1:
-            raise NotApplicable(f"an eigenvalue of modulus {radius:.6g} does not decay")
-        return -math.log(radius) if radius > 0 else math.inf
 
     @property
     def knows_spread(self) -> bool:

@@ -33,6 +33,10 @@ Array = npt.NDArray[np.float64]
 # computation itself (2^-52), far below where the change stops being linear.
 NUDGE = 2.0**-44
 N_NUDGED = 3
+# Powers of the spectral radius are run down to exp(-DECAY): below rounding with room for the
+# polynomial factors of repeated eigenvalues.
+DECAY = 60.0
+_SHORTEST_TRANSIENT = 1000
 # Paths whose log-probabilities are compared one by one with dense formulas.
 N_COMPARED_PATHS = 8
 
@@ -95,6 +99,21 @@ class GaussianPairCase(MachineCase):
 
     examines: ClassVar[type[Pair]] = GaussianPair
 
+    def steps_past_transient(self) -> int:
+        """At least 1000, and as many as all memories take to fade below rounding."""
+        return max(_SHORTEST_TRANSIENT, math.ceil(DECAY / self.gap))
+
+    @property
+    def gap(self) -> float:
+        """Decay of the memories, nats of amplitude a step: minus the log of their radius."""
+        if not all(map(is_homogeneous, (self.machine, self.reader))):
+            raise NotApplicable("a machine that changes in time has no transient that ends")
+        radii = [self.machine.spectral_radius]
+        radii += [one.filter_spectral_radius for one in (self.machine, self.reader)]
+        if max(radii) >= 1:
+            raise NotApplicable(f"an eigenvalue of modulus {max(radii):.6g} does not decay")
+        return -math.log(max(radii)) if max(radii) > 0 else math.inf
+
     def require_dense(self) -> None:
         """Not applicable where the dense matrices are too large."""
         if self.size > DENSE_LIMIT:
@@ -107,6 +126,10 @@ class GaussianPairCase(MachineCase):
     def sigma_law(self) -> Any:
         """The exact law of sigma as the library computes it."""
         return sigma_law(self.machine, self.law_steps, backward=self.backward, max_size=DENSE_LIMIT)
+
+    def require_whole_law(self) -> None:
+        """The weights take a dense matrix."""
+        self.require_dense()
 
     @cached_property
     def both_steps(self) -> tuple[Steps, Steps]:
@@ -168,7 +191,7 @@ class GaussianPairCase(MachineCase):
         ahead, _ = self.both_whitened
         normal = self.generator(21).standard_normal((N_COMPARED_PATHS, self.size))
         paths = np.linalg.solve(ahead.matrix, (normal - ahead.offset).T).T
-        return paths.reshape(N_COMPARED_PATHS, self.n_steps, -1)
+        return np.asarray(paths.reshape(N_COMPARED_PATHS, self.n_steps, -1), dtype=np.float64)
 
     def second_moment(self, n_steps: int, name: str) -> float:
         """Of steps reversed, by the dense densities, where the reader is another machine."""
@@ -203,7 +226,8 @@ def _steps(machine: Any, n_steps: int) -> Steps:
 
 
 def _first(steps: Steps, n_steps: int) -> Steps:
-    return Steps(*(one[:n_steps] for one in steps[:4]), steps.mean)
+    state, inputs, output, cov = (one[:n_steps] for one in steps[:4])
+    return Steps(state, inputs, output, cov, steps.mean)
 
 
 def _nudge(steps: Steps, rng: np.random.Generator) -> Steps:
@@ -213,7 +237,8 @@ def _nudge(steps: Steps, rng: np.random.Generator) -> Steps:
     noise = moved(steps.cov)
     below = np.tril(noise, -1)
     cov = np.tril(noise) + np.swapaxes(below, 1, 2)
-    return Steps(*(moved(one) for one in steps[:3]), cov, moved(steps.mean))
+    state, inputs, output = (moved(one) for one in steps[:3])
+    return Steps(state, inputs, output, cov, moved(steps.mean))
 
 
 def _whitened(steps: Steps) -> Whitened:
@@ -245,7 +270,8 @@ def _whitened(steps: Steps) -> Whitened:
 
 def _whitened_backwards(steps: Steps) -> Whitened:
     """The same of a machine that reads y_T first, in the order of time."""
-    turned = _whitened(Steps(*(one[::-1] for one in steps[:4]), steps.mean))
+    state, inputs, output, cov = (one[::-1] for one in steps[:4])
+    turned = _whitened(Steps(state, inputs, output, cov, steps.mean))
     n_steps, m, _ = steps.output.shape
     size = n_steps * m
     columns = turned.matrix.reshape(size, n_steps, m)[:, ::-1].reshape(size, size)
@@ -253,7 +279,7 @@ def _whitened_backwards(steps: Steps) -> Whitened:
 
 
 def _dense(ahead: Whitened, back: Whitened) -> Dense:
-    matrix = np.linalg.solve(ahead.matrix.T, back.matrix.T).T
+    matrix = np.asarray(np.linalg.solve(ahead.matrix.T, back.matrix.T).T, dtype=np.float64)
     if not np.isfinite(matrix).all():
         raise NotApplicable("the dense matrix of the pair overflows")
     offset = back.offset - matrix @ ahead.offset

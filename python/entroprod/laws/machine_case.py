@@ -27,7 +27,8 @@ from entroprod.pairs.scored import ScoredPair
 from entroprod.results.trajectory import MonteCarlo, StochasticEntropyProduction
 
 # Sequences that laws of single ones are tested on, half drawn from the machine, half at random.
-N_GIVEN = 8
+_N_GIVEN = 8
+_MOST_GIVEN = 2**19
 # Sequences that are enumerated; a network scores as many short ones in seconds.
 ENUMERATED = 4096
 # Symbols that a law which asks for every next symbol has scored; a small network's minute.
@@ -115,6 +116,11 @@ class MachineCase(PairCase):
 
     # ------------------------------------------------------------------ scoring
 
+    @property
+    def n_given(self) -> int:
+        """How many sequences laws of single ones are tested on: fewer, if they are very long."""
+        return max(2, min(_N_GIVEN, _MOST_GIVEN // self.n_steps))
+
     def raw(self, paths: AnyArray, *, by: Any = None) -> AnyArray:
         """What log_prob returns for (N, T) symbols or (N, T, m) values of one batch."""
         own = by is None or by is self.machine
@@ -173,9 +179,9 @@ class MachineCase(PairCase):
     @cached_property
     def given(self) -> AnyArray:
         """(k, T) or (k, T, m) sequences: every other one drawn by the machine, if it can."""
-        sequences = self.random_like(self.generator(0), N_GIVEN)
+        sequences = self.random_like(self.generator(0), self.n_given)
         if self.has_sampler and not self.sample_problem:
-            sequences[::2] = self.drawn_first[: N_GIVEN // 2]
+            sequences[::2] = self.drawn_first[: self.n_given // 2]
         return sequences
 
     def random_like(self, rng: np.random.Generator, n_paths: int) -> AnyArray:
@@ -193,23 +199,19 @@ class MachineCase(PairCase):
         if not self.has_sampler or self.sample_problem:
             return np.zeros(m), np.ones(m)
         drawn = self.drawn_first.reshape(-1, m)
-        if np.max(np.abs(drawn)) > _LARGEST_VALUE:
-            raise NotApplicable(
-                f"undecidable: the machine draws values of {np.max(np.abs(drawn)):.0e}, whose "
-                "squares exceed all doubles"
-            )
+        _require_squares(drawn)
         spread = drawn.std(axis=0)
         return drawn.mean(axis=0), np.where(spread > 0.0, spread, 1.0)
 
     @cached_property
     def drawn_first(self) -> AnyArray:
         """A few sequences as the machine draws them."""
-        return np.asarray(self.machine.sample(self.n_steps, N_GIVEN, rng=self.generator(1)))
+        return np.asarray(self.machine.sample(self.n_steps, self.n_given, rng=self.generator(1)))
 
     @cached_property
     def sample_problem(self) -> str:
         """What is wrong with the form of the sequences that the machine draws, or nothing."""
-        return self.describe_sample(self.drawn_first, N_GIVEN)
+        return self.describe_sample(self.drawn_first, self.n_given)
 
     def describe_sample(self, drawn: AnyArray, n_paths: int, n_steps: int | None = None) -> str:
         """What is wrong with drawn sequences, of T steps or as told, or nothing."""
@@ -247,6 +249,7 @@ class MachineCase(PairCase):
             drawn = np.asarray(self.machine.sample(self.n_steps, n_paths, rng=rng))
             if problem := self.describe_sample(drawn, n_paths):
                 raise NotApplicable(problem)
+            _require_squares(drawn)
             pieces.append(drawn)
         return np.concatenate(pieces)
 
@@ -387,7 +390,7 @@ class MachineCase(PairCase):
             raise NotApplicable("some of the paths that were drawn have probability 0")
         order = REVERSALS[name].plan(np.arange(n_steps)).order
         ahead = self.path_scores[:, :n_steps].sum(axis=1)
-        return ahead - self.score(paths[:, order], by=self.reader).sum(axis=1)
+        return np.asarray(ahead - self.score(paths[:, order], by=self.reader).sum(axis=1))
 
     @cached_property
     def _path_sigma(self) -> dict[tuple[int, str], FloatArray]:
@@ -418,6 +421,16 @@ class MachineCase(PairCase):
         given[:, order] = drawn
         back = self.score(drawn, by=self.reader).sum(axis=1)
         return np.asarray(np.exp(back - self.score(given).sum(axis=1)))
+
+
+def _require_squares(drawn: AnyArray) -> None:
+    """Not applicable where log-probabilities are beyond the doubles, or close to it."""
+    largest = float(np.max(np.abs(drawn)))
+    if largest > _LARGEST_VALUE:
+        raise NotApplicable(
+            f"undecidable: the machine draws values of {largest:.0e}, whose squares exceed all "
+            "doubles"
+        )
 
 
 def can_sample(machine: Any) -> bool:

@@ -246,6 +246,9 @@ class PairCase:
         """What rounding may do to the sigma of one typical path, nats."""
         raise NotApplicable("nothing tells the rounding error of sigma")
 
+    def require_whole_law(self) -> None:
+        """Not applicable where more than mean and variance of sigma can't be known."""
+
     @property
     def law_error(self) -> float:
         """What the machine's precision may do to averages over the exact law of sigma."""

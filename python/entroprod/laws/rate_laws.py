@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
+from entroprod.gaussian import core
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.gaussian.production import rate_by_doubling
-from entroprod.laws.gaussian_case import DECAY, GaussianCase, state_scales
-from entroprod.laws.gaussian_pair_case import Array
+from entroprod.laws.gaussian_case import GaussianCase, state_scales
+from entroprod.laws.gaussian_pair_case import DECAY, Array
 from entroprod.laws.law import law
 from entroprod.laws.measurement import ONE_NAT, Measurement, NotApplicable
 from entroprod.laws.pair_case import (
@@ -82,8 +82,9 @@ def scalar_output(case: GaussianCase) -> Measurement:
     if case.machine.n_outputs > 1:
         raise NotApplicable(f"the machine has {case.machine.n_outputs} outputs")
     stated = case.rate
-    rate, error = rate_by_doubling(case.machine, "auto")
-    return Measurement(max(abs(rate), abs(stated)), error + RATE_FLOOR, ONE_NAT)
+    found = core.rate(case.machine, "auto")
+    allowed = found.rounding_error + RATE_FLOOR
+    return Measurement(max(abs(found.value), abs(stated)), allowed, ONE_NAT)
 
 
 @law(

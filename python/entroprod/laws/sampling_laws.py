@@ -15,11 +15,16 @@ import numpy as np
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.law import law
-from entroprod.laws.machine_case import N_GIVEN, MachineCase
+from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.measurement import Measurement, NotApplicable, Worst
 from entroprod.laws.monte_carlo_laws import N_STANDARD_ERRORS
 from entroprod.laws.precision import compare
-from entroprod.laws.proposals import Proposal, fit_proposal, require_carried_by_many
+from entroprod.laws.proposals import (
+    Proposal,
+    fit_proposal,
+    require_carried_by_many,
+    require_finite_variance,
+)
 from entroprod.laws.quadrature import N_SCORED, integrate_next
 
 # Chance that a law of frequencies fails for a sound machine, all of its comparisons together.
@@ -64,7 +69,7 @@ def samples_are_sequences(case: MachineCase) -> Measurement:
             problem = case.describe_sample(drawn, n_paths, n_steps)
     if problem:
         return Measurement(1.0, 0.0, 1.0, detail=problem)
-    return Measurement(0.0, 0.0, 1.0, detail=f"{N_GIVEN + 5} sequences")
+    return Measurement(0.0, 0.0, 1.0, detail=f"{case.n_given + 5} sequences")
 
 
 @law("no sequence that is drawn has probability 0", "none: every step counts", on=MachineCase)
@@ -91,7 +96,7 @@ def sampling_is_reproducible(case: MachineCase) -> Measurement:
 
     def draw(seed: int) -> AnyArray:
         rng = np.random.default_rng([case.seed, 8, seed])
-        return np.asarray(case.machine.sample(case.n_steps, N_GIVEN, rng=rng))
+        return np.asarray(case.machine.sample(case.n_steps, case.n_given, rng=rng))
 
     first, again, other = draw(1), draw(1), draw(2)
     if not np.array_equal(first, again):
@@ -102,7 +107,7 @@ def sampling_is_reproducible(case: MachineCase) -> Measurement:
         if case.n_symbols is None or not likely:
             detail = "two seeds drew the same batch"
             return Measurement(1.0, 0.0, 1.0, detail=detail)
-    return Measurement(0.0, 0.0, 1.0, detail=f"3 batches of {N_GIVEN} sequences")
+    return Measurement(0.0, 0.0, 1.0, detail=f"3 batches of {case.n_given} sequences")
 
 
 @law(
@@ -116,17 +121,17 @@ def sampled_log_prob(case: MachineCase) -> Measurement:
     if not callable(together):
         raise NotApplicable("the machine has no sample_with_log_prob")
     drawn, given = (
-        np.asarray(one) for one in together(case.n_steps, N_GIVEN, rng=case.generator(9))
+        np.asarray(one) for one in together(case.n_steps, case.n_given, rng=case.generator(9))
     )
-    problem = case.describe_sample(drawn, N_GIVEN)
-    if not problem and given.shape != (N_GIVEN, case.n_steps):
+    problem = case.describe_sample(drawn, case.n_given)
+    if not problem and given.shape != (case.n_given, case.n_steps):
         problem = f"sample_with_log_prob returns log-probabilities of shape {given.shape}"
     if problem:
         return Measurement(1.0, 0.0, 1.0, detail=problem)
     difference, at = compare(given.astype(np.float64), case.score(drawn))
     worst = Worst()
     worst.see(difference, case.tolerance, f"at step {at[1] + 1}")
-    return worst.measurement(f"{N_GIVEN} sequences", case.precision.source)
+    return worst.measurement(f"{case.n_given} sequences", case.precision.source)
 
 
 @law("short sequences are drawn as often as log_prob says", _CHANCE, on=MachineCase, symbols=True)
@@ -320,6 +325,7 @@ def _mean_ratio(case: MachineCase, narrowed: float) -> Measurement:
         before = drawn[:, step - 1] if step else None
         weights = np.exp(proposal.log_normal(drawn[:, step], before) - scores[:, step])
         require_carried_by_many(weights, "E[q/p]")
+        require_finite_variance(weights, "q/p")
         allowed = N_STANDARD_ERRORS * float(weights.std()) / math.sqrt(len(weights))
         mean = float(weights.mean())
         inside, error = _mass_inside(case, proposal, drawn[:, :step])

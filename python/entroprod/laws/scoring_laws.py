@@ -7,7 +7,7 @@ import numpy as np
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
 from entroprod.laws.law import law
-from entroprod.laws.machine_case import N_GIVEN, MachineCase
+from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.measurement import Measurement, NotApplicable, Worst
 from entroprod.laws.precision import compare, sizes
 
@@ -53,7 +53,7 @@ def causality(case: MachineCase) -> Measurement:
     n_steps = case.n_steps
     if n_steps < 2:
         raise NotApplicable("a single step has no later one")
-    n_bases = min(N_GIVEN, max(1, _CHANGED // n_steps**2))
+    n_bases = min(case.n_given, max(1, _CHANGED // n_steps**2))
     n_places = min(n_steps - 1, max(1, _CHANGED // n_steps))
     places = np.unique(np.linspace(1, n_steps - 1, n_places).astype(np.int64))
     bases = case.given[:n_bases]
@@ -87,7 +87,7 @@ def truncation(case: MachineCase) -> Measurement:
     for length in lengths:
         difference, at = compare(case.score(case.given[:, :length]), expected[:, :length])
         worst.see(difference, case.tolerance, f"at step {at[1] + 1} of {length}")
-    return _per_step(case, worst, f"{N_GIVEN} sequences cut to {len(lengths)} lengths")
+    return _per_step(case, worst, f"{case.n_given} sequences cut to {len(lengths)} lengths")
 
 
 @law(
@@ -97,17 +97,15 @@ def truncation(case: MachineCase) -> Measurement:
 )
 def batch_invariance(case: MachineCase) -> Measurement:
     """Largest difference between a sequence alone, in a batch and in another batch."""
-    alone = np.concatenate([case.score(case.given[i : i + 1]) for i in range(N_GIVEN)])
-    order = case.generator(4).permutation(N_GIVEN)
+    alone = np.concatenate([case.score(case.given[i : i + 1]) for i in range(case.n_given)])
+    order = case.generator(4).permutation(case.n_given)
     shuffled = np.empty_like(alone)
     shuffled[order] = case.score(case.given[order])
-    found = np.stack([case.score(case.given), shuffled])
-    difference, at = compare(
-        found.reshape(2 * N_GIVEN, -1), np.concatenate([alone, alone]).reshape(2 * N_GIVEN, -1)
-    )
+    found = np.concatenate([case.score(case.given), shuffled])
+    difference, at = compare(found, np.concatenate([alone, alone]))
     worst = Worst()
     worst.see(difference, case.tolerance, f"at step {at[1] + 1}")
-    return _per_step(case, worst, f"{N_GIVEN} sequences in batches of 1 and {N_GIVEN}")
+    return _per_step(case, worst, f"{case.n_given} sequences in batches of 1 and {case.n_given}")
 
 
 @law(
@@ -117,8 +115,8 @@ def batch_invariance(case: MachineCase) -> Measurement:
 )
 def padding_invariance(case: MachineCase) -> Measurement:
     """Largest difference between log_prob_ragged and log_prob of each sequence alone."""
-    lengths = np.unique(np.linspace(1, case.n_steps, N_GIVEN).round().astype(int))
-    lengths = np.resize(lengths, N_GIVEN)[case.generator(5).permutation(N_GIVEN)]
+    lengths = np.unique(np.linspace(1, case.n_steps, case.n_given).round().astype(int))
+    lengths = np.resize(lengths, case.n_given)[case.generator(5).permutation(case.n_given)]
     sequences: list[AnyArray] = [one[:n] for one, n in zip(case.given, lengths)]
     together = case.score_ragged(sequences)
     worst = Worst()
@@ -126,7 +124,7 @@ def padding_invariance(case: MachineCase) -> Measurement:
         difference, at = compare(found[np.newaxis], case.score(one[np.newaxis]))
         worst.see(difference, case.tolerance, f"at step {at[1] + 1} of {len(one)}")
     return _per_step(
-        case, worst, f"{N_GIVEN} sequences of {lengths.min()} to {lengths.max()} steps"
+        case, worst, f"{case.n_given} sequences of {lengths.min()} to {lengths.max()} steps"
     )
 
 
@@ -138,7 +136,7 @@ def determinism(case: MachineCase) -> Measurement:
     bits = "the same bits" if np.array_equal(first, again, equal_nan=True) else "other bits"
     worst = Worst()
     worst.see(difference, case.tolerance, f"at step {at[1] + 1}")
-    return _per_step(case, worst, f"{N_GIVEN} sequences twice, {bits}")
+    return _per_step(case, worst, f"{case.n_given} sequences twice, {bits}")
 
 
 @law(

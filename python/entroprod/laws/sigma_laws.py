@@ -77,6 +77,7 @@ def generating_function_is_dense(case: GaussianPairCase) -> Measurement:
 )
 def sigma_follows_its_law(case: PairCase) -> Measurement:
     """Largest distance of the sampled distribution function from the exact one."""
+    case.require_whole_law()
     exact = case.sigma_law
     error = case.sigma_error
     if not error < 1e-3 * exact.standard_deviation:  # NaN and infinity, too, decide nothing
@@ -120,6 +121,7 @@ def mean_of_the_law(case: PairCase) -> Measurement:
 )
 def fluctuation_of_the_law(case: PairCase) -> Measurement:
     """|E[exp(-sigma)] + lost share - 1|."""
+    case.require_whole_law()
     found = math.exp(log_moment(case.sigma_law, 1.0)) + case.lost_share
     allowed = ROUNDING_SLACK * EPSILON * case.law_steps + case.law_error
     return Measurement(abs(found - 1.0), allowed, 1.0, detail=f"it is {found:.12g}")
@@ -136,6 +138,7 @@ def law_is_symmetric(case: PairCase) -> Measurement:
     case.require_own_reader()
     if not is_homogeneous(case.machine):
         raise NotApplicable("a machine that changes in time reads backwards as another one")
+    case.require_whole_law()
     law_of_sigma = case.sigma_law
     pairs = [
         (log_moment(law_of_sigma, at), log_moment(law_of_sigma, 1 - at))

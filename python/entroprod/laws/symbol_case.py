@@ -11,6 +11,7 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.discrete.pair import ChainPair, EnumeratedPair
+from entroprod.discrete.prefixes import ABOVE_ZERO
 from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.measurement import NotApplicable
 from entroprod.laws.pair_case import EPSILON, ROUNDING_SLACK, allowed_error
@@ -37,9 +38,33 @@ class SymbolCase(MachineCase):
     @property
     def exact_steps(self) -> int:
         """T', at which the library enumerates in no time, too."""
+        return self.enumerated_steps
+
+    def total_at(self, n_steps: int, **options: Any) -> EntropyProduction:
+        """S_y of a number of steps as the library computes it."""
+        self._require_form()
+        return super().total_at(n_steps, **options)
+
+    @cached_property
+    def curve(self) -> FloatArray:
+        """(T',) S_y(1) .. S_y(T'), nats."""
+        self._require_form()
+        return super().curve
+
+    @cached_property
+    def sigma_law(self) -> Any:
+        """The exact law of sigma as the library computes it, of ``law_steps`` steps."""
+        self._require_form()
+        return super().sigma_law
+
+    def _require_form(self) -> None:
         if problem := self.form_problem:
             raise NotApplicable(problem)
-        return self.enumerated_steps
+        highest = max(
+            float(self.score(self.enumerated, by=one).max()) for one in (self.machine, self.reader)
+        )
+        if highest > ABOVE_ZERO:
+            raise NotApplicable(f"log_prob gives {highest:.3g}, no logarithm of a probability")
 
     def error_of(self, found: EntropyProduction) -> float:
         """With what the machine's precision allows."""

@@ -98,7 +98,8 @@ def choose_pair(machine: Any, backward: Any = None, reversal: Reversal = TOKEN_R
     """
     require_reversal(reversal, "reversal")
     reader = machine if backward is None else backward
-    for make in _makers(type(machine), type(reader)):
+    classes: tuple[Any, Any] = type(machine), type(reader)
+    for make in _makers(*classes):
         pair = make(machine, backward, reversal)
         if pair is not None:
             return pair

@@ -135,7 +135,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> machine = ep.LinearGaussian([[0.4]], [[0.5]], [[1.0]], [[2.0]])
     >>> ep.entropy_production(machine, 50).save(path)
     >>> ep.load(path)
-    EntropyProduction(total=0.155..., n_steps=50, rounding_error=..., precision='double')
+    EntropyProduction(total=0.478..., n_steps=50, rounding_error=..., precision='double')
     """
     path = Path(path)
     with opened(path) as stream:

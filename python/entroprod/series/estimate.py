@@ -248,7 +248,7 @@ def _reasons(replicates: Replicates) -> str:
 
 
 def _notes(fitted: FittedVar, bootstrap: Replicates, null: Replicates) -> tuple[str, ...]:
-    notes = []
+    notes = list(fitted.table.notes)
     if fitted.table.n_columns == 1:
         notes.append(
             "one column: its rate is exactly 0 under any linear-Gaussian model, whatever the data"

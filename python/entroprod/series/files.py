@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entroprod.boundary.arrays import as_flag
+from entroprod.boundary.arrays import as_flag, require_choice
+from entroprod.boundary.frames import as_frame
 from entroprod.series.table import from_frame
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def read_table(
     columns: Sequence[str | int] | None = None,
     index: str | int | None = None,
     separator: str | None = None,
+    decimal: str = ".",
     header: bool = True,
 ) -> pd.DataFrame:
     r"""Read a table of numbers, or say exactly why it is none. Nothing is dropped or filled.
@@ -35,11 +37,16 @@ def read_table(
         A CSV file (.csv, .tsv or .txt, UTF-8, may be compressed) or a Parquet file (.parquet, .pq).
         Rows are steps in time, the oldest first.
     columns : sequence of str or int, optional
-        Columns to take, by name or by position from 0; by default all but the index.
+        Columns to take, by name or by position from 0; by default all but the index. A string of
+        digits that is no name is a position.
     index : str or int, optional
-        Column that labels the rows, such as a date. It isn't part of the numbers.
+        Column that labels the rows, such as a date. It isn't part of the numbers. Dates, times and
+        numbers must increase strictly from row to row.
     separator : str, optional
-        What separates the fields of a CSV file; by default a tab for .tsv and a comma otherwise.
+        What separates the fields of a CSV file, one character (or a tab written as a backslash and
+        t); by default a tab for .tsv and a comma otherwise.
+    decimal : "." or ","
+        What stands before the decimals of the numbers of a CSV file.
     header : bool
         Whether the first line of a CSV file names the columns; if not they are named by position.
 
@@ -77,6 +84,8 @@ def read_table(
     except ImportError:
         raise ImportError('read_table needs pandas: pip install "entroprod[series]"') from None
     header = as_flag(header, "header")
+    separator = _as_separator(separator)
+    require_choice(decimal, "decimal", ".", ",")
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such file: {path}")
@@ -88,9 +97,15 @@ def read_table(
     if suffix in _PARQUET:
         frame = _read_parquet(path)
     else:
-        frame = _read_csv(path, separator or _SEPARATORS[suffix], header=header)
+        separator = separator or _SEPARATORS[suffix]
+        if separator == decimal:
+            raise ValueError(f"separator and decimal must differ, both are {decimal!r}: name both")
+        frame = _read_csv(path, separator, decimal, header=header)
     frame = _choose(frame, path, columns, index)
-    table = from_frame(frame, str(path), lambda row: f"row {row + 1}")
+    read = as_frame(frame, str(path))
+    if read is None:
+        raise TypeError(f"{path} must hold a table, got {type(frame).__name__}")
+    table = from_frame(read, str(path), lambda row: f"row {row + 1}")
     return pd.DataFrame(table.values.copy(), index=frame.index, columns=list(table.columns))
 
 
@@ -119,7 +134,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_csv(path: Path, separator: str, *, header: bool) -> pd.DataFrame:
+def _read_csv(path: Path, separator: str, decimal: str, *, header: bool) -> pd.DataFrame:
     import pandas as pd
 
     try:
@@ -135,6 +150,7 @@ def _read_csv(path: Path, separator: str, *, header: bool) -> pd.DataFrame:
             encoding="utf-8-sig",
         )
         names = [str(name).strip() for name in first.iloc[0]]
+        _require_table(names, path)
         if header:
             _require_header(names, path, separator)
         with warnings.catch_warnings():
@@ -148,6 +164,7 @@ def _read_csv(path: Path, separator: str, *, header: bool) -> pd.DataFrame:
                 low_memory=False,
                 skipinitialspace=True,
                 skip_blank_lines=False,
+                decimal=decimal,
                 # Later releases read numbers exactly without being asked.
                 float_precision="round_trip" if pd.__version__ < "3" else None,
                 encoding="utf-8-sig",
@@ -162,6 +179,31 @@ def _read_csv(path: Path, separator: str, *, header: bool) -> pd.DataFrame:
         raise ValueError(f"{path} has no rows below its header")
     frame.columns = pd.Index(names if header else [str(j) for j in range(frame.shape[1])])
     return frame
+
+
+def _as_separator(separator: str | None) -> str | None:
+    if separator is None:
+        return None
+    if not isinstance(separator, str):
+        raise TypeError(f"separator must be a character, got {separator!r}")
+    separator = separator.replace("\\t", "\t")
+    if len(separator) != 1:
+        raise ValueError(f"separator must be one character, got {separator!r}")
+    return separator
+
+
+def _require_table(names: list[str], path: Path) -> None:
+    """Raise where the first line is there for spreadsheets or readers, and isn't of the table."""
+    if names[0].lower().startswith("sep="):
+        raise ValueError(
+            f"{path} begins with the line {names[0]!r}, which is meant for spreadsheets: remove "
+            f"it, and name the separator, as in separator={names[0][4:5] or ';'!r}"
+        )
+    if names[0].startswith("#") and len(names) == 1:
+        raise ValueError(
+            f"{path} begins with the comment {names[0][:40]!r}: remove such lines, the names of "
+            "the columns come first"
+        )
 
 
 def _require_header(names: list[str], path: Path, separator: str) -> None:
@@ -220,6 +262,8 @@ def _position(frame: pd.DataFrame, path: Path, column: str | int, argument: str)
     if isinstance(column, str):
         if column in names:
             return names.index(column)
+        if column.isdecimal() and int(column) < len(names):  # as a command line gives a position
+            return int(column)
     elif isinstance(column, int) and not isinstance(column, bool):
         if 0 <= column < len(names):
             return column

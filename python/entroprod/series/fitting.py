@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeAlias, get_args
 
@@ -81,6 +82,11 @@ def fit_var(
     ImportError
         Without the extra ``series``.
 
+    Warns
+    -----
+    UserWarning
+        The labels of the rows aren't evenly spaced, and the rows are taken as if they were.
+
     Notes
     -----
     The columns are standardised for the fit, which changes nothing but rounding: the units of the
@@ -98,7 +104,10 @@ def fit_var(
     >>> print(f"{ep.entropy_production_rate(machine):.2f}, was 0.545")
     0.52, was 0.545
     """
-    return fit(as_table(data), max_lags=max_lags, criterion=criterion, lags=lags).machine
+    table = as_table(data)
+    for note in table.notes:
+        warnings.warn(note, stacklevel=2)
+    return fit(table, max_lags=max_lags, criterion=criterion, lags=lags).machine
 
 
 def fit(

@@ -13,10 +13,11 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from entroprod import _core
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.covariances import are_definite
+from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.progress import Report
+from entroprod.gaussian import core
 from entroprod.gaussian.stability import SURELY_STABLE, marginal_eigenvalue
 from entroprod.series.regression import Criterion, least_squares, select_orders
 
@@ -192,14 +193,27 @@ def _rates(
         elif radii[i] >= SURELY_STABLE and marginal_eigenvalue(companions[i]) is not None:
             yield "unit root or unstable"
         else:
-            yield _rate(_core.LinearGaussian(shift, enter, outputs[i], noise_cov[i]), m)
+            kernel = core.kernel(shift, enter, outputs[i], noise_cov[i])
+            yield _rate(_Refit(kernel, p * m, m, float(radii[i])))
 
 
-def _rate(machine: _core.LinearGaussian, n_outputs: int) -> float | str:
-    if n_outputs == 1:
+@dataclass(frozen=True)
+class _Refit:
+    """A VAR(p) as the core knows it."""
+
+    _kernel: core.Kernel
+    n_states: int
+    n_outputs: int
+    spectral_radius: float
+    # The state matrix shifts the past by one step, until it is forgotten.
+    filter_spectral_radius: float = 0.0
+
+
+def _rate(machine: _Refit) -> float | str:
+    if machine.n_outputs == 1:
         return 0.0  # the spectrum of one output equals that of its reversal
     try:
         # Errors of sampling are far above the rounding errors of doubles.
-        return _core.entropy_production_rate(machine, "double")[0]
-    except OverflowError:
+        return core.rate(machine, "double").value
+    except NumericalError:
         return "numerical failure"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from entroprod.boundary.arrays import FloatArray, require_no_mask
+from entroprod.boundary.frames import as_frame, columns_of, index_of, is_numeric, numbers_of
+from entroprod.series.labels import check_labels
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from entroprod.boundary.frames import Column, Frame
 
 _ONE_DIMENSION = (
     "data must be a table (T, m) with time along the rows, got one series of {size} values. "
@@ -20,13 +21,20 @@ _ONE_DIMENSION = (
     "give two or more columns, or a table of one column ({how}) to go on"
 )
 
+# Whose past, from which a model predicts, doesn't vary.
+_ALMOST_CONSTANT = "column(s) that are constant up to the last row:"
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Finite numbers (T, m), no column constant, with the names of the columns."""
+    """Finite numbers (T, m), no column constant, with the names of the columns.
+
+    ``notes`` are what to know about the labels of the rows.
+    """
 
     values: FloatArray
     columns: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -40,74 +48,56 @@ class Table:
 
 
 def as_table(data: Any) -> Table:
-    """Table from a DataFrame or anything that NumPy reads as an array (T, m)."""
-    if is_frame(data):
-        return from_frame(data, "data", lambda row: f"row {row} (index {data.index[row]})")
-    if _is_pandas(data, "Series"):
+    """Table from a data frame of any kind, or anything that NumPy reads as an array (T, m)."""
+    frame = as_frame(data, "data")
+    if frame is not None:
+        return from_frame(frame, "data")
+    if hasattr(data, "to_frame") and np.ndim(data) == 1:
         raise ValueError(_ONE_DIMENSION.format(size=len(data), how="data.to_frame()"))
     values = _as_numbers(data)
-    names = getattr(data, "columns", None)  # as other libraries' data frames have them
-    if names is None or len(names) != values.shape[1]:
-        names = range(values.shape[1])
-    return _checked(values, tuple(str(name) for name in names), "data", lambda row: f"row {row}")
+    return _checked(values, tuple(map(str, range(values.shape[1]))), "data", "row {}".format)
 
 
-def from_frame(frame: pd.DataFrame, what: str, describe_row: Callable[[int], str]) -> Table:
-    """Table from a DataFrame, whose index labels the rows and isn't part of the numbers.
+def from_frame(frame: Frame, what: str, describe_row: Callable[[int], str] | None = None) -> Table:
+    """Table from a data frame, whose index labels the rows and isn't part of the numbers.
 
     Parameters
     ----------
-    frame : DataFrame
+    frame : narwhals DataFrame
+        As from :func:`entroprod.boundary.frames.as_frame`.
     what : str
         What messages call it.
-    describe_row : callable
-        What messages call a row, from its position.
+    describe_row : callable, optional
+        What messages call a row, from its position; by default position and label.
     """
-    import pandas as pd
+    index = index_of(frame)
+    if describe_row is None:
+        labels = index  # of which the function keeps hold
 
-    columns = tuple(str(name) for name in frame.columns)
-    for name in columns:
-        if columns.count(name) > 1:
-            raise ValueError(f"{what} has more than one column {name!r}: give each its own name")
-    if isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)) and not (
-        frame.index.is_monotonic_increasing and frame.index.is_unique
-    ):
-        raise ValueError(
-            f"{what} has an index of times that doesn't increase strictly: "
-            "sort it (sort_index()) and remove what appears twice"
-        )
-    values = np.empty(frame.shape)
-    for j, name in enumerate(columns):
-        values[:, j] = _column_values(frame.iloc[:, j], name, what, describe_row)
-    return _checked(values, columns, what, describe_row)
+        def describe_row(row: int) -> str:
+            return f"row {row}" if labels is None else f"row {row} (index {labels[row]})"
+
+    notes = () if index is None else check_labels(index, what)
+    columns = dict(columns_of(frame))
+    values = np.empty((len(frame), len(columns)))
+    for j, (name, column) in enumerate(columns.items()):
+        _require_numbers(column, name, what, describe_row)
+        values[:, j] = numbers_of(column)
+    return _checked(values, tuple(columns), what, describe_row, notes)
 
 
-def is_frame(data: Any) -> TypeGuard[pd.DataFrame]:
-    """Whether ``data`` is a pandas DataFrame; pandas is not imported to find out."""
-    return _is_pandas(data, "DataFrame")
-
-
-def _is_pandas(data: Any, kind: str) -> bool:
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, getattr(pandas, kind))
-
-
-def _column_values(
-    column: pd.Series[Any], name: str, what: str, describe_row: Callable[[int], str]
-) -> FloatArray:
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(
-        column.dtype
-    ):
-        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    row, value = next(
-        ((i, v) for i, v in enumerate(column) if not _is_number(v)), (0, column.iloc[0])
-    )
+def _require_numbers(
+    column: Column, name: str, what: str, describe_row: Callable[[int], str]
+) -> None:
+    if is_numeric(column):
+        return
+    values = column.to_list()
+    row = next((i for i, value in enumerate(values) if not _is_number(value)), 0)
+    kind = getattr(column.to_native(), "dtype", column.dtype)
+    shown = f" ({values[row]!r} in {describe_row(row)})" if values else ""
     raise TypeError(
-        f"{what} must hold numbers only, column {name!r} holds {column.dtype} "
-        f"({value!r} in {describe_row(row)}): leave it out by choosing columns, or make a column "
-        "that labels the rows the index"
+        f"{what} must hold numbers only, column {name!r} holds {kind}{shown}: "
+        "leave it out by choosing columns, or make a column that labels the rows the index"
     )
 
 
@@ -140,7 +130,11 @@ def _as_numbers(data: Any) -> FloatArray:
 
 
 def _checked(
-    values: FloatArray, columns: tuple[str, ...], what: str, describe_row: Callable[[int], str]
+    values: FloatArray,
+    columns: tuple[str, ...],
+    what: str,
+    describe_row: Callable[[int], str],
+    notes: tuple[str, ...] = (),
 ) -> Table:
     if values.size == 0:
         raise ValueError(f"{what} must not be empty, got shape {values.shape}")
@@ -154,9 +148,10 @@ def _checked(
                 f"{what} has {int(bad.sum())} {problem} value(s), the first in column "
                 f"{columns[j]!r}, {describe_row(row)}: {remedy}"
             )
-    constant = [name for name, column in zip(columns, values.T) if (column == column[0]).all()]
-    if constant and values.shape[0] > 1:
-        names = ", ".join(map(repr, constant))
-        raise ValueError(f"{what} has constant column(s) {names}: leave them out")
+    for rows, problem in ((values, "constant column(s)"), (values[:-1], _ALMOST_CONSTANT)):
+        constant = [name for name, one in zip(columns, rows.T) if (one == one[:1]).all()]
+        if constant and len(rows) > 1:
+            names = ", ".join(map(repr, constant))
+            raise ValueError(f"{what} has {problem} {names}: leave them out")
     values.flags.writeable = False
-    return Table(values, columns)
+    return Table(values, columns, notes)

@@ -85,7 +85,7 @@ def check_law(
         reader = "" if backward is None else f" read by {backward!r}"
         raise TypeError(f"{name} is about {law.about}; not about {machine!r}{reader}")
     # The case of all laws of the pair: what they measure doesn't depend on which are asked for.
-    result = law(make_case((law, *laws_of(pair)), pair, n_steps, n_paths, seed))
+    result: LawResult = law(make_case((law, *laws_of(pair)), pair, n_steps, n_paths, seed))
     if result.passed is False:
         # Raised, not asserted: a check must hold under python -O, too.
         raise AssertionError(f"{_describe_failure(result)}; of {machine!r}")

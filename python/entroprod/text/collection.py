@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from entroprod.boundary.frames import as_frame, columns_of, is_missing
+
+if TYPE_CHECKING:
+    from entroprod.boundary.frames import Frame
 
 # Between the parts of one text's digest: a byte that no UTF-8 text contains.
 _SEPARATOR = b"\xff"
@@ -76,8 +81,11 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def as_texts(value: Texts | Mapping[str, Sequence[str]] | Sequence[str]) -> Texts:
+def as_texts(value: Any) -> Texts:
     """Texts from a sequence of strings, or from one sequence for each named group.
+
+    Of a data frame the column ``text`` is taken, with the columns ``group`` and ``id`` where there
+    are such.
 
     Raises
     ------
@@ -90,8 +98,11 @@ def as_texts(value: Texts | Mapping[str, Sequence[str]] | Sequence[str]) -> Text
     >>> as_texts({"causal": ["It fell. It broke."], "other": ["He sat. He ate."]})
     Texts(2 texts from texts; causal: 1, other: 1)
     """
+    frame = None if isinstance(value, Texts) else as_frame(value, "texts", "text")
     if isinstance(value, Texts):
         read = value
+    elif frame is not None:
+        read = _of_frame(frame)
     elif isinstance(value, Mapping):
         pairs = [
             (text, str(group))
@@ -106,6 +117,32 @@ def as_texts(value: Texts | Mapping[str, Sequence[str]] | Sequence[str]) -> Text
     if not read.texts:
         raise ValueError(f"{read.source} must hold at least one text, got none")
     return read
+
+
+def _of_frame(frame: Frame) -> Texts:
+    columns = {name: column.to_list() for name, column in columns_of(frame)}
+    if "text" not in columns:
+        shown = ", ".join(map(repr, list(columns)[:20])) or "none"
+        raise ValueError(f"texts must have a column 'text' as a data frame, it has {shown}")
+    texts = _strings(columns["text"], "texts['text']")
+    groups, ids = (
+        tuple(label_of(value, name, f"texts[{name!r}]") for value in columns[name])
+        if name in columns
+        else (None,) * len(texts)
+        for name in ("group", "id")
+    )
+    return Texts(texts, groups, ids)
+
+
+def label_of(value: Any, what: str, where: str) -> str | None:
+    """Name of a text or group; None where a table has none."""
+    if isinstance(value, str):
+        return value or None
+    if is_missing(value):
+        return None
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    raise TypeError(f"{where}: {what} must be a string or a number, got {described(value)}")
 
 
 def _strings(value: Any, name: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from entroprod.boundary.arrays import as_flag
-from entroprod.text.collection import Texts, described
+from entroprod.text.collection import Texts, described, label_of
 from entroprod.text.csv_rows import csv_rows
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -60,8 +60,8 @@ class _Rows:
         if not isinstance(text, str):
             raise TypeError(f"{where}: a text must be a string, got {described(text)}")
         self.texts.append(text)
-        self.groups.append(_label(group, "group", where))
-        self.ids.append(_label(name, "id", where))
+        self.groups.append(label_of(group, "group", where))
+        self.ids.append(label_of(name, "id", where))
 
 
 def read_texts(
@@ -174,16 +174,6 @@ def _value(record: Mapping[str, Any], name: str, argument: str, where: str) -> A
         shown = ", ".join(map(repr, list(record)[:20])) or "nothing"
         raise ValueError(f"{where}: {argument} {name!r} isn't there; there is {shown}")
     return record[name]
-
-
-def _label(value: Any, what: str, where: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value or None
-    if value != value:  # NaN, where a table has no name
-        return None
-    if isinstance(value, (bool, int, float)):
-        return str(value)
-    raise TypeError(f"{where}: {what} must be a string or a number, got {described(value)}")
 
 
 def _loaded(content: str, where: str, first_line: int = 1) -> Any:

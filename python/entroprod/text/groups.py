@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from entroprod.boundary.arrays import FloatArray, as_count
+from entroprod.boundary.frames import as_frame, columns_of, is_missing, is_numeric, numbers_of
 from entroprod.boundary.randomness import RandomSource, as_generator
 from entroprod.text.group_comparison import Comparison, GroupComparison, GroupSummary
 from entroprod.text.rank_test import mann_whitney, rank_biserial, rank_biserial_interval
@@ -35,8 +36,9 @@ def compare_groups(
 
     Parameters
     ----------
-    table : DataFrame, TextScores, path, or mapping of columns
-        A row for each text. A path is that of a table of :func:`entroprod.text.score_texts`.
+    table : data frame, TextScores, path, or mapping of columns
+        A row for each text, in a frame of any kind that narwhals takes (pandas, polars, pyarrow).
+        A path is that of a table of :func:`entroprod.text.score_texts`.
     metrics : str or sequence of str, optional
         Columns of numbers to compare; by default entropy production per token, under token and
         under block reversal.
@@ -127,15 +129,17 @@ class _Columns:
             from entroprod.text.table import read_results
 
             table = read_results(Path(table))
-        names = table.keys() if isinstance(table, Mapping) else getattr(table, "columns", None)
-        if names is None:
+        frame = as_frame(table, "table", "text")
+        if frame is not None:
+            self._columns: dict[str, Any] = dict(columns_of(frame))
+        elif isinstance(table, Mapping):
+            self._columns = {str(name): values for name, values in table.items()}
+        else:
             raise TypeError(
-                "table must be a DataFrame, scored texts, the path of such a table, or a mapping "
+                "table must be a data frame, scored texts, the path of such a table, or a mapping "
                 f"of columns; got {type(table).__name__}"
             )
-        self._keys = list(names)
-        self.names = [str(name) for name in self._keys]
-        self._table = table
+        self.names = list(self._columns)
 
     def require(self, name: str, argument: str) -> None:
         if name not in self.names:
@@ -144,13 +148,12 @@ class _Columns:
 
     def numbers(self, name: str) -> FloatArray:
         """A column as float64, NaN where a value is missing."""
-        column = self._column(name, "metrics")
+        column = self._columns[name]
         try:
-            if hasattr(column, "to_numpy"):
-                _require_real(column.to_numpy())
-                numbers = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+            if hasattr(column, "dtype") and hasattr(column, "to_list") and is_numeric(column):
+                numbers = numbers_of(column)
             else:
-                values = [np.nan if value is None else value for value in column]
+                values = [np.nan if is_missing(value) else value for value in column]
                 _require_real(np.array(values))
                 numbers = np.array(values, dtype=np.float64)
         except (TypeError, ValueError, OverflowError) as error:
@@ -165,26 +168,16 @@ class _Columns:
     def labels(self, name: str) -> list[str | None]:
         """A column of names, None where there is none."""
         self.require(name, "group")
-        # NaN, which stands for a missing string too, is the only value that differs from itself.
-        return [None if _is_missing(value) else str(value) for value in self._column(name, "group")]
-
-    def _column(self, name: str, argument: str) -> Any:
-        """A column by its name, which in the table itself may be a number."""
-        keys = [key for key, written in zip(self._keys, self.names) if written == name]
-        if len(keys) > 1:
-            raise ValueError(f"{argument}: table has {len(keys)} columns {name!r}")
-        return self._table[keys[0]]
+        values = list(self._columns[name])
+        for value in values:
+            if np.ndim(value):
+                raise TypeError(f"group: a group must be named by one value, got {value!r}")
+        return [None if is_missing(value) else str(value) for value in values]
 
 
 def _require_real(values: Any) -> None:
     if np.iscomplexobj(values):
         raise TypeError(f"they are complex, of {values.dtype}")
-
-
-def _is_missing(value: Any) -> bool:
-    if np.ndim(value):
-        raise TypeError(f"group: a group must be named by one value, got {value!r}")
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _as_level(value: float) -> float:

@@ -2,8 +2,13 @@
 
 The first line tells what is being computed, and every further line holds one batch of rows. A line
 is a checksum, a space, JSON and a line feed, appended in one piece and synchronised with the disk.
-Whatever ends the process, or the machine, only the last line can be torn; that is recognised and
-cut off. The file is locked while a process writes to it.
+The checksum is of this line and of all before it: lines that were lost, doubled, swapped or changed
+are found. Whatever ends the process, or the machine, only the last line can be torn; that is
+recognised and cut off. The file is locked while a process writes to it.
+
+By hand rather than in sqlite3: one file that is readable cut at any byte, every changed bit of it
+found, and one synchronisation a batch, where a database has a second file without which it loses
+what was stored, can't be opened once it is cut, and checks no bytes of its own.
 """
 
 from __future__ import annotations
@@ -13,10 +18,10 @@ import json
 import os
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 try:
     import fcntl
@@ -24,8 +29,10 @@ except ImportError:  # no such locks on this system
     fcntl = None  # type: ignore[assignment]
 
 Row: TypeAlias = dict[str, Any]
+# Raises ValueError unless these rows are what may be stored as the ones from that place on.
+Check: TypeAlias = Callable[[int, Sequence[Row]], None]
 
-_FORMAT = "entroprod text journal 1"
+_FORMAT = "entroprod text journal 2"
 # Where the same weights, told by their digest, lie is all the same.
 _PLACES = ("machine.model",)
 _CHECKSUM = 8  # hexadecimal digits of a CRC-32
@@ -41,21 +48,23 @@ class Journal:
         What is computed, JSON-ready: a run goes on only where it is the same.
     """
 
-    def __init__(self, path: Path, descriptor: int, n_rows: int, end: int) -> None:
+    def __init__(
+        self, path: Path, descriptor: int, n_rows: int = 0, end: int = 0, checksum: int = 0
+    ) -> None:
         self.path = path
         self.n_rows = n_rows
         self._descriptor = descriptor
         self._end = end
+        self._checksum = checksum
 
     @classmethod
     def begin(cls, path: Path, header: Mapping[str, Any], *, overwrite: bool = False) -> Journal:
         """Start a journal; only with ``overwrite`` may there be one already."""
-        flags = os.O_RDWR | os.O_CREAT | (0 if overwrite else os.O_EXCL)
-        descriptor = os.open(path, flags, 0o666)
+        descriptor = _opened(path, os.O_CREAT | (0 if overwrite else os.O_EXCL))
         try:
             _lock(descriptor, path)
             os.ftruncate(descriptor, 0)
-            journal = cls(path, descriptor, 0, 0)
+            journal = cls(path, descriptor)
             journal._append_line({"format": _FORMAT, **header})
             synchronise_directory(path)
         except BaseException:
@@ -66,28 +75,33 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, path: Path, header: Mapping[str, Any]) -> Journal:
+    def resume(cls, path: Path, header: Mapping[str, Any], check: Check | None = None) -> Journal:
         """Go on with a journal; what was torn off at its end is removed.
 
         Raises
         ------
         ValueError
-            The journal is damaged, or belongs to another computation: with what differs.
+            The journal is damaged, ``check`` refuses its rows, or it belongs to another
+            computation: with what differs.
         """
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = _opened(path)
         try:
             _lock(descriptor, path)
-            n_rows, end, found = 0, 0, None
-            for content, after in _lines(path):
-                if found is None:
-                    found = content
-                    _require_same(path, found, header)
+            journal = cls(path, descriptor)
+            for number, line in enumerate(_lines(path), start=1):
+                if number == 1:
+                    _require_same(path, line.content, header)
                 else:
-                    n_rows += len(content["rows"])
-                end = after
-            os.ftruncate(descriptor, end)
-            journal = cls(path, descriptor, n_rows, end)
-            if found is None:  # it was killed before the first line was complete
+                    rows = _rows_of(line.content, number, path)
+                    try:
+                        if check is not None:
+                            check(journal.n_rows, rows)
+                    except ValueError as error:
+                        raise ValueError(f"{path} is damaged: line {number} {error}") from None
+                    journal.n_rows += len(rows)
+                journal._end, journal._checksum = line.end, line.checksum
+            os.ftruncate(descriptor, journal._end)
+            if not journal._end:  # it was killed before the first line was complete
                 journal._append_line({"format": _FORMAT, **header})
         except BaseException:
             os.close(descriptor)
@@ -107,9 +121,9 @@ class Journal:
 
     def batches(self) -> Iterator[list[Row]]:
         """All batches of rows, read from the disk one by one."""
-        for number, (content, _) in enumerate(_lines(self.path)):
-            if number:
-                yield content["rows"]
+        for number, line in enumerate(_lines(self.path), start=1):
+            if number > 1:
+                yield _rows_of(line.content, number, self.path)
 
     def remove(self) -> None:
         """Delete the file: everything in it is safe elsewhere."""
@@ -121,7 +135,10 @@ class Journal:
         os.close(self._descriptor)
 
     def _append_line(self, content: Mapping[str, Any]) -> None:
-        line = _sealed(content)
+        # ASCII: a lone surrogate, which has no UTF-8, is escaped as well.
+        text = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+        checksum = zlib.crc32(text, self._checksum)
+        line = b"%08x %b\n" % (checksum, text)
         try:
             _write_all(self._descriptor, line, self._end)
             os.fsync(self._descriptor)
@@ -134,46 +151,67 @@ class Journal:
                 ) from error
             raise
         self._end += len(line)
+        self._checksum = checksum
 
 
 def read_header(path: Path) -> dict[str, Any]:
     """What a journal says is being computed; empty if it was killed before it could."""
-    for content, _ in _lines(path):
-        return content
+    for line in _lines(path):
+        return line.content
     return {}
 
 
-def _sealed(content: Mapping[str, Any]) -> bytes:
-    # ASCII: a lone surrogate, which has no UTF-8, is escaped as well.
-    text = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-    return b"%08x %b\n" % (zlib.crc32(text), text)
+def _opened(path: Path, flags: int = 0) -> int:
+    """Descriptor of a regular file, which no link may lead to: it is about to be written over."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise ValueError(f"the journal {path} must be a regular file, it is a link or a device")
+    return os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | flags, 0o666)
 
 
-def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Content of each line and the position behind it; a torn last line is left out."""
-    end = 0
+class _Line(NamedTuple):
+    """A line's content, the position behind it, and the checksum of all up to there."""
+
+    content: dict[str, Any]
+    end: int
+    checksum: int
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    """Return the lines one by one; a torn last one is left out."""
+    end = checksum = 0
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            content = _opened(line)
-            if content is None:
-                if stream.read(1):
+            text = line[_CHECKSUM + 1 : -1]
+            checksum = zlib.crc32(text, checksum)
+            if line != b"%08x %b\n" % (checksum, text):
+                if stream.read(1) or _is_json(text):
                     raise ValueError(
-                        f"{path} is damaged: line {number} doesn't have its checksum, and others "
-                        "follow; the run can't go on from it"
+                        f"{path} is damaged: line {number} doesn't have the checksum of what "
+                        "stands up to there: a line was changed, lost, doubled or moved; the run "
+                        "can't go on from it"
                     )
                 return
+            content = json.loads(text)
+            if not isinstance(content, dict):
+                raise ValueError(f"{path} is no journal: line {number} holds no object")
             end += len(line)
-            yield content, end
+            yield _Line(content, end, checksum)
 
 
-def _opened(line: bytes) -> dict[str, Any] | None:
-    if not line.endswith(b"\n") or line[_CHECKSUM : _CHECKSUM + 1] != b" ":
-        return None
-    text = line[_CHECKSUM + 1 : -1]
-    if b"%08x" % zlib.crc32(text) != line[:_CHECKSUM]:
-        return None
-    content: dict[str, Any] = json.loads(text)
-    return content
+def _is_json(text: bytes) -> bool:
+    """Whether a line is whole, as a torn one isn't."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows_of(content: Mapping[str, Any], number: int, path: Path) -> list[Row]:
+    rows = content.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path} is damaged: line {number} holds no rows")
+    return rows
 
 
 def _require_same(path: Path, found: Mapping[str, Any], header: Mapping[str, Any]) -> None:

@@ -41,6 +41,8 @@ def mann_whitney(first: FloatArray, second: FloatArray) -> RankTest:
     is twice the smaller tail of the law of U under all ways to deal out the values that were
     observed, so that ties are allowed for. Where that is too much work, it comes from the normal
     limit, with the variance of ties and a correction for continuity.
+
+    By hand, since scipy's exact law is one without ties, and its law of permutations is drawn.
     """
     from scipy.stats import mannwhitneyu, rankdata
 
@@ -90,6 +92,10 @@ def rank_biserial_interval(
 
     Bias-corrected and accelerated: quantiles of the replicates, shifted by how many of them lie
     below the estimate and by the skewness of what single values contribute.
+
+    By hand, since ``scipy.stats.bootstrap`` finds the same numbers by ranking every replicate and
+    leaving out every value in turn, which takes 2 (30 values a group) to 12 times as long (3,000),
+    and has none where the groups don't overlap.
     """
     from scipy.special import ndtr, ndtri
 

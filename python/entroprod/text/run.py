@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -15,12 +15,12 @@ from entroprod.boundary.arrays import as_count, as_flag
 from entroprod.boundary.progress import Progress, Report, reporting
 from entroprod.machine.protocol import provenance, require_sampler
 from entroprod.machine.reversals import Reversal, TokenReversal
-from entroprod.text.collection import Texts, as_texts
+from entroprod.text.collection import as_texts
 from entroprod.text.journal import Row
 from entroprod.text.result import TextScores
-from entroprod.text.scoring import BLOCK, TOKEN, Item, Scorer
+from entroprod.text.scoring import BLOCK, TOKEN, Item, Scorer, shown_text
 from entroprod.text.storage import OutputFile
-from entroprod.text.table import as_table, columns_of, require_packages
+from entroprod.text.table import COLUMNS, as_table, columns_of, require_packages
 
 DELIMITERS = ".!?"
 BATCH_SIZE = 16
@@ -35,7 +35,7 @@ Items: TypeAlias = Callable[[int, int], list[Item]]
 
 def score_texts(
     machine: Any,
-    texts: Texts | Mapping[str, Sequence[str]] | Sequence[str],
+    texts: Any,
     *,
     delimiters: str = DELIMITERS,
     per_block: int = 1,
@@ -56,8 +56,9 @@ def score_texts(
     machine : language machine
         Such as ``entroprod.neural.HuggingFaceMachine``: a machine of symbols with encode(texts),
         decode(token_ids) and sentence_reversal(per_block=..., delimiters=...).
-    texts : Texts, mapping of str to sequences of str, or sequence of str
-        As from :func:`read_texts`. A mapping names groups.
+    texts : Texts, mapping of str to sequences of str, sequence of str, or data frame
+        As from :func:`read_texts`. A mapping names groups. Of a frame the column ``text`` is taken,
+        with ``group`` and ``id`` where there are such.
     delimiters : str
         Characters that end a sentence when a token ends with them.
     per_block : int
@@ -97,11 +98,14 @@ def score_texts(
     """
     given = as_texts(texts)
     settings = _settings(delimiters, per_block, batch_size)
+
+    def items(start: int, stop: int) -> list[Item]:
+        return [Item(i, given.texts[i], given.groups[i], given.ids[i]) for i in range(start, stop)]
+
     run = _Run(
         scorer=_scorer(machine, settings),
-        items=lambda start, stop: [
-            Item(i, given.texts[i], given.groups[i], given.ids[i]) for i in range(start, stop)
-        ],
+        items=items,
+        given=items,
         n_rows=len(given),
         batch_size=settings["batch_size"],
         header={
@@ -178,6 +182,7 @@ def score_samples(
     run = _Run(
         scorer=_scorer(machine, settings),
         items=draw,
+        given=None,  # to draw them again may take as long as to score them
         n_rows=n_samples,
         batch_size=settings["batch_size"],
         header={
@@ -236,6 +241,7 @@ class _Run:
         *,
         scorer: Scorer,
         items: Items,
+        given: Items | None,
         n_rows: int,
         batch_size: int,
         header: dict[str, Any],
@@ -245,6 +251,7 @@ class _Run:
     ) -> None:
         self._scorer = scorer
         self._items = items
+        self._given = given
         self._n_rows = n_rows
         self._batch_size = batch_size
         self._header = header
@@ -275,10 +282,9 @@ class _Run:
         file.require_startable(resume=resume, overwrite=overwrite)
         file.require_writable(self._n_bytes)
         with closing(
-            file.open_journal(self._header, resume=resume, overwrite=overwrite)
+            file.open_journal(self._header, self._check, resume=resume, overwrite=overwrite)
         ) as journal:
             n_resumed = journal.n_rows
-            self._require_whole_batches(n_resumed, file)
             with (
                 file.kept_fresh(journal) as renew_now_and_then,
                 reporting(progress, self._n_rows, self._what) as report,
@@ -295,12 +301,18 @@ class _Run:
         for begin in range(start, self._n_rows, self._batch_size):
             yield self._scorer.rows(self._items(begin, min(begin + self._batch_size, self._n_rows)))
 
-    def _require_whole_batches(self, n_done: int, file: OutputFile) -> None:
-        if n_done > self._n_rows or (n_done % self._batch_size and n_done < self._n_rows):
-            raise ValueError(
-                f"{file.journal_path} is damaged: {n_done} rows of {self._n_rows} in batches of "
-                f"{self._batch_size}"
-            )
+    def _check(self, start: int, rows: Sequence[Row]) -> None:
+        """Whether a journal's batch is the one that belongs at that place."""
+        stop = min(start + self._batch_size, self._n_rows)
+        if len(rows) != stop - start:
+            raise ValueError(f"holds {len(rows)} rows where {stop - start} belong")
+        if any(row.keys() != COLUMNS.keys() for row in rows):
+            raise ValueError("holds rows of other columns")
+        if [row["index"] for row in rows] != list(range(start, stop)):
+            raise ValueError(f"doesn't hold the rows {start} to {stop - 1}")
+        for row, item in zip(rows, self._given(start, stop) if self._given else ()):
+            if (row["text"], row["group"], row["id"]) != (shown_text(item), item.group, item.id):
+                raise ValueError(f"holds another text as row {row['index']}")
 
 
 def _tell(report: Report | None, done: int, total: int) -> None:

@@ -77,8 +77,8 @@ class Scorer:
             return item
         if not item.text.strip():
             return replace(item, reason="empty text")
-        if any("\ud800" <= character <= "\udfff" for character in item.text):
-            shown = item.text.encode("utf-8", "backslashreplace").decode()
+        shown = shown_text(item)
+        if shown != item.text:
             reason = "no valid Unicode: a lone surrogate, shown as its escape sequence"
             return replace(item, text=shown, reason=reason)
         try:
@@ -136,6 +136,11 @@ class _Reader:
         if name == "provenance":
             raise AttributeError(name)
         return getattr(self._machine, name)
+
+
+def shown_text(item: Item) -> str:
+    """The text of an item as a table can hold it, lone surrogates as their escape sequences."""
+    return item.text.encode("utf-8", "backslashreplace").decode()
 
 
 def _reason(error: ValueError) -> str:

@@ -11,8 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entroprod.text.journal import Journal
-from entroprod.text.table import TABLE_SUFFIXES, read_results, require_packages, write_results
+import numpy as np
+
+from entroprod.text.journal import Check, Journal
+from entroprod.text.table import (
+    TABLE_SUFFIXES,
+    as_table,
+    columns_of,
+    pieces,
+    read_results,
+    require_packages,
+    write_results,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +92,9 @@ class OutputFile:
         path, journal = self.path, self.journal_path
         if path.is_dir():
             raise ValueError(f"output {path} is a directory")
+        target = Path(os.path.realpath(path))
+        if target.is_symlink() or (target.exists() and not target.is_file()):
+            raise ValueError(f"output {path} must be a regular file, it is a device or a loop")
         if resume and overwrite:
             raise ValueError("resume and overwrite exclude each other")
         if resume and not journal.exists():
@@ -99,11 +112,13 @@ class OutputFile:
                 f"{path} is there already: choose another output, or replace it (overwrite)"
             )
 
-    def open_journal(self, header: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Journal:
-        """Start a journal, or go on with it."""
+    def open_journal(
+        self, header: Mapping[str, Any], check: Check, *, resume: bool, overwrite: bool
+    ) -> Journal:
+        """Start a journal, or go on with it if ``check`` finds that its rows belong there."""
         self.require_startable(resume=resume, overwrite=overwrite)
         if resume:
-            return Journal.resume(self.journal_path, header)
+            return Journal.resume(self.journal_path, header, check)
         return Journal.begin(self.journal_path, header, overwrite=overwrite)
 
     @contextmanager
@@ -134,10 +149,19 @@ class OutputFile:
             raise
 
     def finish(self, journal: Journal) -> pd.DataFrame:
-        """Store all rows, make sure that they can be read, and only then remove the journal."""
+        """Store all rows, make sure that all can be read, and only then remove the journal."""
         self._store(journal)
         table = read_results(self.path)
-        if len(table) != journal.n_rows:
+        begin = 0
+        for rows in pieces(journal.batches()):
+            wanted = as_table(columns_of([rows]), {})
+            if not _is_same(table.iloc[begin : begin + len(rows)], wanted):
+                raise OSError(
+                    f"{self.path} isn't what was written, from row {begin} on; all rows are in "
+                    f"{self.journal_path}"
+                )
+            begin += len(rows)
+        if not len(table) == begin == journal.n_rows:
             raise OSError(
                 f"{self.path} holds {len(table)} rows instead of {journal.n_rows}; they are all in "
                 f"{self.journal_path}"
@@ -147,3 +171,17 @@ class OutputFile:
 
     def _store(self, journal: Journal) -> None:
         write_results(self.path, journal.batches(), self._provenance)
+
+
+def _is_same(table: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether all values are equal to the last bit, and what is missing is missing in both."""
+    return table.index.equals(other.index) and all(
+        _plain(table[name]) == _plain(other[name]) for name in other.columns
+    )
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    return [
+        None if missing else value.tolist() if isinstance(value, np.ndarray) else value
+        for value, missing in zip(column.tolist(), column.isna().tolist())
+    ]

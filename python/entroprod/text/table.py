@@ -51,7 +51,7 @@ COLUMNS = {
 }
 _LISTS = {INTEGERS: "int64", NUMBERS: "float64"}
 _KEY = b"entroprod"
-# Rows that are turned into a piece of a Parquet file at once.
+# Rows that are written, or compared, at once.
 _PIECE = 1024
 _NEEDS = 'needs pandas and pyarrow: pip install "entroprod[text]"'
 
@@ -116,7 +116,9 @@ def read_results(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def as_table(rows: dict[str, list[Any]], provenance: dict[str, Any]) -> pd.DataFrame:
     """DataFrame of columns by name, with None for what a row lacks."""
-    pd = _import_pandas()
+    _import_pandas()
+    import pandas as pd
+
     columns: dict[str, Any] = {}
     for name, kind in COLUMNS.items():
         values = rows[name]
@@ -159,11 +161,12 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Stream whose content takes the name of a file once it is on the disk."""
     # A link is followed: the file that it points to is replaced, not the link.
     path = Path(os.path.realpath(path))
-    # Always the same name: what a killed run has left is written over by the one that goes on. The
-    # lock of the journal keeps others away.
+    # Always the same name: what a killed run has left goes when the next one comes. The lock of the
+    # journal keeps others away; a link of that name isn't followed.
     temporary = path.with_name(f".{path.name}.partial")
+    temporary.unlink(missing_ok=True)
     try:
-        with temporary.open("wb") as stream:
+        with temporary.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -191,11 +194,12 @@ def _write_parquet(
         metadata={_KEY: json.dumps(provenance).encode()},
     )
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
-        for rows in _pieces(batches):
+        for rows in pieces(batches):
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
 
 
-def _pieces(batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+def pieces(batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """Rows in larger batches, which take less time each."""
     waiting: list[Row] = []
     for batch in batches:
         waiting += batch

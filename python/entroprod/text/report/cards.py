@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from entroprod.boundary.arrays import FloatArray
 from entroprod.text.report import charts, numbers
 from entroprod.text.report.alignment import laid_over
 from entroprod.text.report.colour import level, signed_level
-from entroprod.text.report.rows import REVERSALS, Reversal, TextRow, by_group
-from entroprod.text.report.spelling import escaped, excerpt, shown
-from entroprod.text.report.summary import LABELS, UNGROUPED
+from entroprod.text.report.rows import Reversal, TextRow, by_group
+from entroprod.text.report.spelling import Piece, pieces
+from entroprod.text.report.summary import UNGROUPED
 
 Order = Literal["given", "sigma_token", "sigma_block"]
 
@@ -28,27 +29,35 @@ _COVERED = 0.95
 # Nats at which a scale ends at least: rounding isn't coloured as if it were something.
 _SMALLEST_SCALE = 0.01
 
-# Letter, name and meaning of every way to colour the texts.
+
+class View(NamedTuple):
+    """A way to colour the texts."""
+
+    letter: str
+    name: str
+    meaning: str
+
+
 VIEWS = (
-    ("f", "forward", "How surprising each token is after all that stands before it."),
-    (
+    View("f", "forward", "How surprising each token is after all that stands before it."),
+    View(
         "t",
         "token-reversed",
         "How surprising each token is after all that stands behind it, read from the end.",
     ),
-    (
+    View(
         "b",
         "block-reversed",
         "How surprising each token is where the blocks come in reversed order: after the blocks "
         "behind its own, and what stands before it in its own.",
     ),
-    (
+    View(
         "x",
         "σ, token reversal",
         "Surprise token-reversed minus surprise forward. Orange tokens speak for the direction as "
         "written, blue ones against it; they add up to σ under token reversal.",
     ),
-    (
+    View(
         "y",
         "σ, block reversal",
         "Surprise block-reversed minus surprise forward. Orange tokens speak for the order of "
@@ -57,7 +66,7 @@ VIEWS = (
 )
 _SIGNED = "xy"
 # What stands for a token that only completes the character of the one before.
-_CONTINUED = '<span class="odd" title="completes the character before it">·</span>'
+_CONTINUED = [Piece("·", "odd", "completes the character before it")]
 
 
 @dataclass(frozen=True)
@@ -97,15 +106,6 @@ def choose(rows: Sequence[TextRow], per_group: int, order: Order) -> list[TextRo
     return sorted(chosen, key=rank)
 
 
-def switches() -> str:
-    """Radio buttons ahead of all else: style alone lets them colour the texts."""
-    return "".join(
-        f'<input class="view" type="radio" name="view" id="view-{letter}"'
-        f"{' checked' if letter == 'f' else ''}>"
-        for letter, _, _ in VIEWS
-    )
-
-
 def switch_css() -> str:
     """Style that follows the radio buttons, apart from the colours."""
     rules = []
@@ -122,135 +122,91 @@ def switch_css() -> str:
     return "\n".join(rules)
 
 
-def section(rows: Sequence[TextRow], chosen: Sequence[TextRow], order: Order) -> str:
-    """All chosen texts with what colours them."""
+class Token(NamedTuple):
+    """A token as it is shown: the steps of its colours, what is told of it, and what it says."""
+
+    space: str
+    css: str
+    told: str
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of tokens, with what it contributes to sigma."""
+
+    tokens: list[Token]
+    text: str
+    value: float
+    bar: charts.Bar
+
+
+@dataclass(frozen=True)
+class Card:
+    """A text, in blocks and what is behind them; all of it is, where it isn't cut into blocks."""
+
+    row: TextRow
+    css: str
+    group: int
+    blocks: list[Block]
+    rest: list[Token]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The chosen texts, what colours them, and how many aren't shown."""
+
+    scales: Scales
+    groups: list[str]
+    cards: Iterator[Card]
+    n_shown: int
+    n_scored: int
+    which: str
+
+    @property
+    def n_hidden(self) -> int:
+        """How many have values but aren't shown."""
+        return self.n_scored - self.n_shown
+
+
+def texts(rows: Sequence[TextRow], chosen: Sequence[TextRow], order: Order) -> Texts | None:
+    """All chosen texts with what colours them, made one by one; None where there are none."""
     if not chosen:
-        return ""
+        return None
     scales = _scales(chosen)
     groups = list(by_group(rows))
-    css = {group: f"g{i % 6}" for i, group in enumerate(groups)}
-    cards = "".join(
-        _card(row, place, scales, css[row.group] if len(groups) > 1 else "", groups)
-        for place, row in enumerate(chosen)
-    )
-    return (
-        f"<section><h2>Texts</h2>{_how_many(rows, chosen, order)}{_tools(scales)}"
-        f'{_arrangement(groups)}<div id="list">{cards}</div></section>'
-    )
-
-
-def _how_many(rows: Sequence[TextRow], chosen: Sequence[TextRow], order: Order) -> str:
-    """What is shown, and how much isn't."""
-    n_scored = sum(row.has_values for row in rows)
-    hidden = n_scored - len(chosen)
-    if not hidden:
-        return f'<p class="note">All {numbers.count(n_scored, "text")} with values.</p>'
     which = {
         "given": "the first as given",
         "sigma_token": "those with the largest σ per token under token reversal",
         "sigma_block": "those with the largest σ per token under block reversal",
     }[order]
-    if len(by_group(rows)) > 1:
-        which += ", of each group"
-    return (
-        f'<p class="note">{numbers.count(len(chosen), "text")} of {n_scored:,}: {which}. '
-        f"<strong>{hidden:,} more are not shown</strong>; the summary above contains them.</p>"
+    return Texts(
+        scales=scales,
+        groups=[UNGROUPED if group is None else group for group in groups],
+        cards=(_card(row, scales, groups) for row in chosen),
+        n_shown=len(chosen),
+        n_scored=sum(row.has_values for row in rows),
+        which=which + (", of each group" if len(groups) > 1 else ""),
     )
 
 
-def _tools(scales: Scales) -> str:
-    labels = "".join(f'<label for="view-{letter}">{name}</label>' for letter, name, _ in VIEWS)
-    told = "".join(f'<p class="{letter}">{meaning}</p>' for letter, _, meaning in VIEWS)
-    signed = "".join(
-        f'<div class="{letter}">{charts.ramp(scales.sigma[letter], signed=True)}</div>'
-        for letter in _SIGNED
-    )
-    return (
-        f'<div class="tools"><div class="views">{labels}</div><div class="legend">'
-        f'<div class="plain">{charts.ramp(scales.surprisal, signed=False)}</div>'
-        f"{signed}</div></div>"
-        f'<div class="told">{told}</div>'
-    )
-
-
-def _arrangement(groups: Sequence[str | None]) -> str:
-    options = (
-        ("place up", "as listed"),
-        ("token down", "σ, token reversal: largest first"),
-        ("token up", "σ, token reversal: smallest first"),
-        ("block down", "σ, block reversal: largest first"),
-        ("block up", "σ, block reversal: smallest first"),
-    )
-    choices = "".join(f'<option value="{value}">{name}</option>' for value, name in options)
-    only = ""
-    if len(groups) > 1:
-        names = [UNGROUPED if group is None else group for group in groups]
-        listed = "".join(
-            f'<option value="{i}">{escaped(excerpt(name, 40))}</option>'
-            for i, name in enumerate(names)
-        )
-        only = (
-            f'<label>group <select id="only"><option value="">all</option>{listed}</select></label>'
-        )
-    return (
-        f'<div class="order needs-js"><label>order <select id="order">{choices}</select></label>'
-        f"{only}</div>"
-    )
-
-
-def _card(row: TextRow, place: int, scales: Scales, css: str, groups: Sequence[str | None]) -> str:
-    data = "".join(
-        f' data-{name}="{row.sigma_per_token[name]!r}"'
-        if name in row.sigma_per_token
-        else f' data-{name}=""'
-        for name in REVERSALS
-    )
+def _card(row: TextRow, scales: Scales, groups: Sequence[str | None]) -> Card:
     # Tokens that don't make up the text are shown as they are.
     words = laid_over(row.tokens, row.text) or row.tokens
-    return (
-        f'<article class="text" id="text-{row.index}" data-place="{place}"{data} '
-        f'data-group="{groups.index(row.group)}">{_header(row, css)}'
-        f'<p class="tokens" dir="auto">{_tokens(row, words, scales)}</p>'
-        f"{_block_list(row, words, scales)}"
-        '<details class="numbers needs-js"><summary>Tokens in numbers</summary></details></article>'
-    )
-
-
-def _header(row: TextRow, css: str) -> str:
-    name = f"Text {row.index}" if row.id is None else escaped(excerpt(row.id, 60))
-    parts = [f"<h3>{name}</h3>"]
-    if row.group is not None:
-        parts.append(f'<span class="swatch {css}">{escaped(excerpt(row.group, 40))}</span>')
-    parts.append(f"<span>{numbers.count(len(row.tokens), 'token')}</span>")
-    if row.n_blocks is not None:
-        parts.append(f"<span>{numbers.count(row.n_blocks, 'block')}</span>")
-    for reversal in REVERSALS:
-        if reversal in row.skipped:
-            parts.append(f"<span>no {LABELS[reversal]}: {escaped(row.skipped[reversal])}</span>")
-        elif reversal in row.sigma:
-            per_token, total = row.sigma_per_token[reversal], row.sigma[reversal]
-            parts.append(
-                f'<span title="{numbers.plain(total, 4)} nats altogether">{LABELS[reversal]} '
-                f"<b>{numbers.exact(per_token, numbers.plain(per_token))}</b> per token</span>"
-            )
-    return f"<header>{''.join(parts)}</header>"
-
-
-def _tokens(row: TextRow, words: Sequence[str], scales: Scales) -> str:
-    n_kept = len(row.tokens) - row.n_cut_off
-    starts = [0] if row.block_starts is None else row.block_starts.tolist()
     columns = _columns(row)
-    spans = [_token(word, i, columns, scales) for i, word in enumerate(words)]
+    tokens = [_token(word, i, columns, scales) for i, word in enumerate(words)]
+    group = groups.index(row.group)
+    css = f"g{group % 6}" if len(groups) > 1 else ""
     if row.block_starts is None:
-        return "".join(spans)
-    stops = [*starts[1:], n_kept]
+        return Card(row, css, group, [], tokens)
+    n_kept = len(row.tokens) - row.n_cut_off
+    values = np.zeros(len(row.block_starts)) if row.sigma_per_block is None else row.sigma_per_block
+    edges = itertools.pairwise([*row.block_starts.tolist(), n_kept])
     blocks = [
-        f'<span class="block" data-k="{k}">{"".join(spans[start:stop])}</span>'
-        for k, (start, stop) in enumerate(zip(starts, stops), 1)
+        Block(tokens[a:b], "".join(words[a:b]), value, charts.bar(value, scales.per_block))
+        for (a, b), value in zip(edges, values.tolist())
     ]
-    if row.n_cut_off:
-        blocks.append(f'<span class="tail">{"".join(spans[n_kept:])}</span>')
-    return "".join(blocks)
+    return Card(row, css, group, blocks, tokens[n_kept:])
 
 
 def _columns(row: TextRow) -> Mapping[str, FloatArray | None]:
@@ -266,7 +222,7 @@ def _columns(row: TextRow) -> Mapping[str, FloatArray | None]:
     }
 
 
-def _token(token: str, i: int, columns: Mapping[str, FloatArray | None], scales: Scales) -> str:
+def _token(word: str, i: int, columns: Mapping[str, FloatArray | None], scales: Scales) -> Token:
     classes, told = ["t"], []
     for letter, name, _ in VIEWS:
         values = columns[letter]
@@ -280,37 +236,9 @@ def _token(token: str, i: int, columns: Mapping[str, FloatArray | None], scales:
             classes.append(f"{letter}{level(value, scales.surprisal)}")
             told.append(f"{numbers.fixed(value, 2)} {name}")
     # A space in front isn't coloured: at the end of a line it would be left there alone.
-    space = " " if token.startswith(" ") and len(token) > 1 else ""
-    text = shown(token[len(space) :]) if token else _CONTINUED
-    return f'{space}<span class="{" ".join(classes)}" title="{" · ".join(told)}">{text}</span>'
-
-
-def _block_list(row: TextRow, words: Sequence[str], scales: Scales) -> str:
-    if row.sigma_per_block is None or row.block_starts is None:
-        return ""
-    stops = [*row.block_starts[1:].tolist(), len(row.tokens) - row.n_cut_off]
-    items = []
-    for k, (start, stop) in enumerate(zip(row.block_starts.tolist(), stops)):
-        value = float(row.sigma_per_block[k])
-        text = escaped(excerpt("".join(words[start:stop]), 120))
-        items.append(
-            f'<li data-k="{k + 1}"><span class="k">{k + 1}</span><span class="what">{text}</span>'
-            f"{charts.bar(value, scales.per_block)}"
-            f'<span class="value">{numbers.exact(value, numbers.fixed(value, 2, sign=True))}</span>'
-            "</li>"
-        )
-    tail = ""
-    if row.n_cut_off:
-        tail = (
-            f'<p class="note">{numbers.count(row.n_cut_off, "token")} behind the last block, pale '
-            "above, are left out of block reversal.</p>"
-        )
-    if row.n_blocks == 1:
-        tail += '<p class="note">A single block stays where it is: σ is 0.</p>'
-    return (
-        '<ol class="blocks" aria-label="What each block contributes to σ under block reversal, in '
-        f'nats">{"".join(items)}</ol>{tail}'
-    )
+    space = " " if word.startswith(" ") and len(word) > 1 else ""
+    said = pieces(word[len(space) :]) if word else _CONTINUED
+    return Token(space, " ".join(classes), " · ".join(told), said)
 
 
 def _scales(rows: Sequence[TextRow]) -> Scales:
@@ -333,37 +261,20 @@ def _end(values: Sequence[FloatArray | None], covered: float) -> float:
     return max(float(np.quantile(finite, covered)) if finite.size else 0.0, _SMALLEST_SCALE)
 
 
-def skipped(rows: Sequence[TextRow]) -> str:
-    """Texts without a value under a reversal, and why."""
+@dataclass(frozen=True)
+class Skipped:
+    """Texts without a value under a reversal: how many, and those that are listed."""
+
+    n: int
+    listed: list[TextRow]
+
+    @property
+    def n_more(self) -> int:
+        """How many aren't listed."""
+        return self.n - len(self.listed)
+
+
+def skipped(rows: Sequence[TextRow]) -> Skipped:
+    """Texts without a value under a reversal."""
     wanting = [row for row in rows if row.skipped]
-    if not wanting:
-        return ""
-    body = "".join(_skipped_row(row) for row in wanting[:_MOST_SKIPPED])
-    rest = len(wanting) - _MOST_SKIPPED
-    more = (
-        f'<p class="note"><strong>{rest:,} more are not listed</strong>; their reasons are counted '
-        "in the summary.</p>"
-        if rest > 0
-        else ""
-    )
-    return (
-        f'<h2>Skipped</h2><p class="note">{numbers.count(len(wanting), "text")} without a value '
-        "under at least one reversal; nothing else is left out.</p>"
-        '<div class="panel"><div class="scroll"><table><thead><tr>'
-        '<th scope="col" class="left">text</th><th scope="col" class="left">group</th>'
-        '<th scope="col" class="left">begins with</th>'
-        '<th scope="col" class="left">no token reversal</th>'
-        '<th scope="col" class="left">no block reversal</th></tr></thead>'
-        f"<tbody>{body}</tbody></table></div>{more}</div>"
-    )
-
-
-def _skipped_row(row: TextRow) -> str:
-    name = f"{row.index}" if row.id is None else f"{row.index}, {excerpt(row.id, 40)}"
-    cells = [
-        "–" if row.group is None else row.group,
-        excerpt(row.text, 80) or "(empty)",
-        *(row.skipped.get(reversal, "–") for reversal in REVERSALS),
-    ]
-    tds = "".join(f'<td class="left wrap">{escaped(cell)}</td>' for cell in cells)
-    return f'<tr><th scope="row">{escaped(name)}</th>{tds}</tr>'
+    return Skipped(len(wanting), wanting[:_MOST_SKIPPED])

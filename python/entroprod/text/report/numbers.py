@@ -50,11 +50,6 @@ def uncertain(value: float | None, error: float | None) -> str:
     return f"{fixed(value, decimals)} ± {fixed(error, decimals)}"
 
 
-def exact(value: float, text: str) -> str:
-    """HTML of a number with all its digits for programs."""
-    return f'<data value="{value!r}">{text}</data>'
-
-
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Such as "1 text" and "1,200 texts"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 import tempfile
@@ -10,15 +11,17 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from entroprod.boundary.arrays import as_count, require_choice
 from entroprod.questions.block_scale import BlockScale
 from entroprod.text.group_comparison import GroupComparison
-from entroprod.text.report import cards, colour, summary
+from entroprod.text.report import cards, colour, numbers, summary
 from entroprod.text.report.rows import read_rows
-from entroprod.text.report.spelling import escaped
+from entroprod.text.report.spelling import excerpt, spelled_out
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def html_report(
@@ -59,6 +62,8 @@ def html_report(
     ------
     ValueError, TypeError
         Naming the row and the column that isn't as it must be, or the argument.
+    ImportError
+        Without the extra ``text``.
 
     Notes
     -----
@@ -89,24 +94,30 @@ def html_report(
     told = _provenance(rows, provenance)
     read = read_rows(rows)
     chosen = cards.choose(read, per_group, order)
-    shown = {row.index for row in chosen}
     style = "\n".join([_part("page.css"), colour.css(), cards.switch_css()])
     script = _part("page.js")
-    name = summary.title(told) if title is None else title
-    return Template(_part("page.html")).substitute(
-        title=escaped(name),
-        version=escaped(version("entroprod")),
-        policy=_policy(style, script),
-        style=style,
-        script=script,
-        switches=cards.switches(),
-        lead=summary.lead(read, told),
-        summary=summary.summary(read),
-        groups=summary.distributions(read, shown, groups),
-        scales="" if block_scale is None else summary.block_scales(block_scale),
-        texts=cards.section(read, chosen, order),
-        skipped=cards.skipped(read),
-        provenance=summary.provenance_section(told),
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            title=summary.title(told) if title is None else title,
+            version=version("entroprod"),
+            policy=_policy(style, script),
+            style=style,
+            script=script,
+            views=cards.VIEWS,
+            labels=summary.LABELS,
+            n_levels=colour.N_LEVELS + 1,
+            n_signed_levels=2 * colour.N_SIGNED + 1,
+            lead=summary.lead(read, told),
+            summary=summary.summary(read),
+            groups=groups,
+            distributions=summary.distributions(read, {row.index for row in chosen}, groups),
+            scales=None if block_scale is None else summary.Scales(block_scale),
+            texts=cards.texts(read, chosen, order),
+            skipped=cards.skipped(read),
+            provenance=list(summary.flat(told)),
+        )
     )
 
 
@@ -180,8 +191,35 @@ def _provenance(rows: Any, provenance: Mapping[str, Any] | None) -> dict[str, An
     return dict(provenance)
 
 
+@functools.cache
+def _templates() -> Environment:
+    """The parts of a page; whatever they print is spelled out and escaped."""
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+    except ImportError:
+        raise ImportError('a report needs jinja2: pip install "entroprod[text]"') from None
+    templates = Environment(
+        loader=FunctionLoader(_part),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=spelled_out,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "count": numbers.count,
+        "excerpt": excerpt,
+        "fixed": numbers.fixed,
+        "general": "{:,g}".format,
+        "plain": numbers.plain,
+        "thousands": "{:,}".format,
+        "uncertain": numbers.uncertain,
+    }
+    return templates
+
+
 def _part(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _policy(style: str, script: str) -> str:

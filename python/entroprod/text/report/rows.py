@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.frames import as_frame, index_of, is_missing
 from entroprod.machine.reversals import IntArray
 
 Reversal = Literal["token", "block"]
@@ -183,10 +184,13 @@ def by_group(rows: Iterable[TextRow]) -> dict[str | None, list[TextRow]]:
 
 def _mappings(table: Any) -> Iterable[Mapping[str, Any]]:
     table = getattr(table, "table", table)
-    if hasattr(table, "to_dict") and hasattr(table, "columns"):
-        frame = table if "index" in table.columns else table.reset_index(names="index")
-        records: list[Mapping[str, Any]] = frame.to_dict("records")
-        return records
+    frame = as_frame(table, "rows", "text")
+    if frame is not None:
+        index = index_of(frame)
+        rows: Iterator[dict[str, Any]] = frame.iter_rows(named=True)
+        if index is None or "index" in frame.columns:
+            return rows
+        return ({"index": place, **row} for place, row in zip(index, rows))
     if isinstance(table, (str, bytes, Mapping)) or not isinstance(table, Iterable):
         raise TypeError(
             f"rows must be a table of scored texts or a sequence of rows, got "
@@ -201,7 +205,7 @@ def _read(row: Any, where: str) -> TextRow:
     missing = [name for name in NEEDED if name not in row]
     if missing:
         raise ValueError(f"{where} lacks the column {missing[0]!r} of a table of scored texts")
-    value = {name: _present(row[name]) for name in NEEDED}
+    value: dict[str, Any] = {name: None if is_missing(row[name]) else row[name] for name in NEEDED}
     tokens = tuple(value["tokens"] if value["tokens"] is not None else ())
     starts = value["block_starts"]
     read = TextRow(
@@ -240,15 +244,6 @@ def _require_fitting(row: TextRow, where: str) -> None:
         starts.size and starts[0] == 0 and (np.diff([*starts, n_kept]) > 0).all()
     ):
         raise ValueError(f"{where} has block_starts that don't divide its {n_kept} tokens")
-
-
-def _present(value: Any) -> Any:
-    """None for each of the ways in which tables say that there is nothing."""
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-        return None
-    if isinstance(value, (float, np.floating)) and math.isnan(value):
-        return None
-    return value
 
 
 def _string(value: Any) -> str | None:

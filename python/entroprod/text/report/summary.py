@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ import numpy as np
 
 from entroprod.questions.block_scale import BlockScale
 from entroprod.text.report import charts, numbers
-from entroprod.text.report.rows import REVERSALS, Reversal, TextRow, by_group, summarise
-from entroprod.text.report.spelling import escaped, excerpt
+from entroprod.text.report.rows import REVERSALS, Reversal, Summary, TextRow, by_group, summarise
+from entroprod.text.report.spelling import excerpt
 
 if TYPE_CHECKING:
     from entroprod.text.group_comparison import Comparison, GroupComparison
@@ -34,17 +35,7 @@ _FACTS = (
     (("window",), "window"),
 )
 
-MEANING = (
-    "<b>σ</b>, the entropy production of a text, is the logarithm of its probability as written "
-    "minus that of the same text in reversed order, both under the same model: it is positive "
-    "where the text is likelier as it stands, and it is divided by the number of tokens here so "
-    "that texts of different lengths compare.",
-    "<b>Token reversal</b> turns round every token, and so measures word order and grammar above "
-    "all; <b>block reversal</b> leaves {blocks} as they are and reverses their order, so that only "
-    "the direction of what is told is left.",
-    "A single text may have a negative σ; over texts that the model itself writes the mean of σ "
-    "is never negative, and the mean of e<sup>−σ</sup> is 1 where nothing was cut off.",
-)
+_METRICS = {f"sigma_{name}_per_token": name for name in REVERSALS}
 
 
 def title(provenance: Mapping[str, Any]) -> str:
@@ -56,87 +47,85 @@ def title(provenance: Mapping[str, Any]) -> str:
     return f"Entropy production of {name or 'texts'}"
 
 
-def lead(rows: Sequence[TextRow], provenance: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Lead:
     """What was measured, in a few lines."""
-    groups = [group for group in by_group(rows) if group is not None]
-    told = numbers.count(len(rows), "text")
-    if len(groups) > 1:
-        told += f" in {numbers.count(len(groups), 'group')}"
-    told += f", {numbers.count(sum(len(row.tokens) for row in rows), 'token')}"
-    facts = "".join(
-        f"<dt>{label}</dt><dd>{escaped(value)}</dd>" for label, value in _facts(provenance)
-    )
-    meaning = " ".join(MEANING).format(blocks=_blocks(provenance))
-    return (
-        f'<p class="lead">{told}</p><dl>{facts}</dl><h2>What the numbers mean</h2><p>{meaning}</p>'
+
+    n_texts: int
+    n_groups: int
+    n_tokens: int
+    facts: list[tuple[str, str]]
+    blocks: str
+
+
+def lead(rows: Sequence[TextRow], provenance: Mapping[str, Any]) -> Lead:
+    """What was measured."""
+    return Lead(
+        n_texts=len(rows),
+        n_groups=sum(group is not None for group in by_group(rows)),
+        n_tokens=sum(len(row.tokens) for row in rows),
+        facts=list(_facts(provenance)),
+        blocks=_blocks(provenance),
     )
 
 
-def summary(rows: Sequence[TextRow]) -> str:
+@dataclass(frozen=True)
+class Line:
+    """A group in the summary: a value for each reversal."""
+
+    name: str
+    css: str
+    n_texts: int
+    values: list[Summary]
+
+
+@dataclass(frozen=True)
+class Overview:
     """Median and mean of each group under both reversals, and what is left out of them."""
+
+    lines: list[Line]
+    left_out: list[str]
+
+
+def summary(rows: Sequence[TextRow]) -> Overview:
+    """All groups, and all texts."""
     groups = by_group(rows)
-    body = []
-    for i, (group, members) in enumerate(groups.items()):
-        name = UNGROUPED if group is None else group
-        head = escaped(excerpt(name, 60)) if len(groups) > 1 else "all texts"
-        body.append(_summary_row(head, f"group g{i % 6}" if len(groups) > 1 else "", members))
-    if len(groups) > 1:
-        body.append(_summary_row("all texts", "", rows))
-    left_out = _left_out(rows)
-    return (
-        '<h2>Summary</h2><div class="panel"><div class="scroll"><table>'
-        "<caption>σ per token in nats: median, and mean ± standard error over texts</caption>"
-        '<thead><tr><th rowspan="2" scope="col" class="left">group</th>'
-        '<th rowspan="2" scope="col">texts</th>'
-        + "".join(f'<th colspan="3" scope="colgroup">{LABELS[name]}</th>' for name in REVERSALS)
-        + "</tr><tr>"
-        + '<th scope="col">scored</th><th scope="col">median</th><th scope="col">mean</th>' * 2
-        + f"</tr></thead><tbody>{''.join(body)}</tbody></table></div>{left_out}</div>"
-    )
+    several = len(groups) > 1
+    lines = [
+        _line(UNGROUPED if group is None else group, f"group g{i % 6}", members)
+        for i, (group, members) in enumerate(groups.items())
+        if several
+    ]
+    return Overview([*lines, _line("all texts", "", rows)], list(_left_out(rows)))
 
 
-def _summary_row(head: str, css: str, members: Sequence[TextRow]) -> str:
-    cells = []
-    for name in REVERSALS:
-        of = summarise(members, name)
-        median = "–" if of.median is None else numbers.exact(of.median, numbers.plain(of.median))
-        mean = numbers.uncertain(of.mean, of.standard_error)
-        if of.mean is not None:
-            mean = numbers.exact(of.mean, mean)
-        cells += [f"{of.n_scored:,}", median, mean]
-    tds = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row" class="{css}">{head}</th><td>{len(members):,}</td>{tds}</tr>'
+def _line(name: str, css: str, members: Sequence[TextRow]) -> Line:
+    return Line(name, css, len(members), [summarise(members, each) for each in REVERSALS])
 
 
-def _left_out(rows: Sequence[TextRow]) -> str:
+def _left_out(rows: Sequence[TextRow]) -> Iterator[str]:
     """What is missing from the means, or distorts them."""
-    told = []
     for name in REVERSALS:
         of = summarise(rows, name)
-        told += [
-            f"{numbers.count(number, 'text')} without {LABELS[name]}: {escaped(reason)}."
-            for reason, number in _alike(of.skip_reasons)
-        ]
+        for reason, number in _alike(of.skip_reasons):
+            yield f"{numbers.count(number, 'text')} without {LABELS[name]}: {reason}."
         if of.n_infinite:
-            told.append(
+            yield (
                 f"{numbers.count(of.n_infinite, 'text')} with an infinite σ under {LABELS[name]}: "
                 "reordered, it has probability 0. The mean is infinite with it."
             )
         if of.n_one_block:
-            told.append(
+            yield (
                 f"{numbers.count(of.n_one_block, 'text')} of a single block, with σ = 0 under "
                 f"{LABELS[name]}; the mean contains the zeros."
             )
     n_cut = sum(row.n_cut_off > 0 for row in rows)
     if n_cut:
         n_tokens = sum(row.n_cut_off for row in rows)
-        told.append(
+        yield (
             f"{numbers.count(n_cut, 'text')} that lost {numbers.count(n_tokens, 'token')} behind "
             "the last block under block reversal."
         )
-    if not told:
-        return '<p class="note">All texts have values; nothing is left out.</p>'
-    return '<ul class="findings note">' + "".join(f"<li>{one}</li>" for one in told) + "</ul>"
 
 
 def _alike(reasons: Mapping[str, int]) -> Iterator[tuple[str, int]]:
@@ -153,33 +142,56 @@ def _alike(reasons: Mapping[str, int]) -> Iterator[tuple[str, int]]:
         yield "other reasons, listed below", rest
 
 
-def distributions(rows: Sequence[TextRow], shown: set[int], groups: GroupComparison | None) -> str:
+@dataclass(frozen=True)
+class Finding:
+    """A comparison in words: what it is of, and whether the groups differ."""
+
+    comparison: Comparison
+    label: str
+    medians: tuple[float, float] | None
+
+    @property
+    def differ(self) -> bool:
+        """Whether the groups differ beyond chance."""
+        p_value = self.comparison.p_value_holm
+        return p_value is not None and p_value < _SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class Distributions:
     """Values of all texts by group, and how groups differ."""
-    pictures = []
-    for name in REVERSALS:
-        picture = _strips(rows, name, shown)
-        if picture:
-            pictures.append(f"<div><h3>{LABELS[name].capitalize()}</h3>{picture}</div>")
-    if not pictures:
-        return ""
-    several = len(by_group(rows)) > 1
-    statistics = "" if groups is None else _comparisons(groups)
-    heading = "Groups" if several else "All texts"
-    return (
-        f'<h2>{heading}</h2><div class="panel"><div class="pair">{"".join(pictures)}</div>'
-        '<p class="note">σ per token in nats. Dots are texts: a click leads to one that is shown '
-        "below. The box holds the middle half, the thick line is the median, the thin one reaches "
-        f"the last value within 1.5 box lengths.{_thinned(rows)}</p>{statistics}</div>"
+
+    several: bool
+    thinned: bool
+    pictures: list[tuple[str, charts.Strips]]
+    findings: list[Finding]
+    most_dots: int = charts.MOST_DOTS
+
+
+def distributions(
+    rows: Sequence[TextRow], shown: set[int], groups: GroupComparison | None
+) -> Distributions:
+    """Pictures under both reversals, where there are values, and what the tests say."""
+    members = by_group(rows)
+    pictures = ((LABELS[name], _strips(rows, name, shown)) for name in REVERSALS)
+    return Distributions(
+        several=len(members) > 1,
+        thinned=any(len(each) > charts.MOST_DOTS for each in members.values()),
+        pictures=[(label, picture) for label, picture in pictures if picture is not None],
+        findings=[] if groups is None else list(_findings(groups)),
     )
 
 
-def _thinned(rows: Sequence[TextRow]) -> str:
-    if all(len(members) <= charts.MOST_DOTS for members in by_group(rows).values()):
-        return ""
-    return f" Of larger groups {charts.MOST_DOTS} dots are drawn, evenly over the ranks."
+def _findings(groups: GroupComparison) -> Iterator[Finding]:
+    medians = {(each.metric, each.group): each.median for each in groups.summaries}
+    for one in groups.comparisons:
+        if one.metric in _METRICS:
+            first, second = (medians.get((one.metric, of)) for of in (one.first, one.second))
+            both = None if first is None or second is None else (first, second)
+            yield Finding(one, LABELS[_METRICS[one.metric]], both)
 
 
-def _strips(rows: Sequence[TextRow], name: Reversal, shown: set[int]) -> str:
+def _strips(rows: Sequence[TextRow], name: Reversal, shown: set[int]) -> charts.Strips | None:
     groups = []
     for group, members in by_group(rows).items():
         finite = [row for row in members if math.isfinite(row.sigma_per_token.get(name, math.inf))]
@@ -201,108 +213,12 @@ def _dot(row: TextRow, name: Reversal, shown: set[int]) -> charts.Dot:
     return charts.Dot(value, f"{numbers.plain(value)} – {excerpt(row.text, 60)}", link)
 
 
-def _comparisons(groups: GroupComparison) -> str:
-    findings = []
-    body = []
-    for one in groups.comparisons:
-        if one.metric in _METRICS:
-            findings.append(f"<li>{_finding(one, groups)}</li>")
-        body.append(_comparison_row(one))
-    notes = "".join(f"<li>{escaped(note)}</li>" for note in groups.notes)
-    level = f"{100 * groups.confidence_level:g} %"
-    return (
-        f'<ul class="findings">{"".join(findings)}</ul><details><summary>Statistics</summary>'
-        '<div class="scroll"><table><thead><tr><th scope="col" class="left">metric</th>'
-        '<th scope="col" class="left">groups</th><th scope="col">n</th><th scope="col">U</th>'
-        '<th scope="col">p</th><th scope="col">p, Holm</th><th scope="col">rank-biserial r</th>'
-        f'<th scope="col">{level} interval</th></tr></thead><tbody>{"".join(body)}</tbody></table>'
-        '</div><p class="note">Mann–Whitney’s test, two-sided; r is positive where the first group '
-        f"has the larger values; intervals by {groups.n_bootstrap:,} bootstrap replicates.</p>"
-        f'<ul class="findings note">{notes}</ul></details>'
-    )
-
-
-_METRICS = {f"sigma_{name}_per_token": name for name in REVERSALS}
-
-
-def _finding(one: Comparison, groups: GroupComparison) -> str:
-    """What a test says, in a sentence with its numbers."""
-    pair = f"<b>{escaped(one.first)}</b> and <b>{escaped(one.second)}</b>"
-    label = LABELS[_METRICS[one.metric]].capitalize()
-    if one.p_value_holm is None or one.rank_biserial is None:
-        return f"{label}: {pair} weren’t compared, since a group has no values."
-    medians = {each.group: each.median for each in groups.summaries if each.metric == one.metric}
-    low, high = medians.get(one.first), medians.get(one.second)
-    numbers_told = (
-        f"p = {numbers.plain(one.p_value_holm, 2)} after Holm’s correction, "
-        f"rank-biserial r = {numbers.plain(one.rank_biserial, 2)}"
-    )
-    if one.interval is not None:
-        ends = " to ".join(numbers.plain(end, 2) for end in one.interval)
-        numbers_told += f" ({ends})"
-    if low is not None and high is not None:
-        numbers_told = (
-            f"medians {numbers.plain(low)} and {numbers.plain(high)} nats per token, {numbers_told}"
-        )
-    if one.p_value_holm < _SIGNIFICANT:
-        return f"{label} tells {pair} apart: {numbers_told}."
-    return f"{label} shows no difference between {pair} beyond chance: {numbers_told}."
-
-
-def _comparison_row(one: Comparison) -> str:
-    def cell(value: float | None, digits: int = 3) -> str:
-        return "–" if value is None else numbers.exact(value, numbers.plain(value, digits))
-
-    interval = "–" if one.interval is None else " … ".join(cell(end) for end in one.interval)
-    u = "–" if one.u is None else numbers.exact(one.u, f"{one.u:,g}")
-    return (
-        f'<tr><th scope="row">{escaped(one.metric)}</th>'
-        f'<td class="left">{escaped(one.first)}, {escaped(one.second)}</td>'
-        f"<td>{one.n_first:,}, {one.n_second:,}</td><td>{u}</td><td>{cell(one.p_value)}</td>"
-        f"<td>{cell(one.p_value_holm)}</td><td>{cell(one.rank_biserial)}</td><td>{interval}</td></tr>"
-    )
-
-
-def block_scales(result: BlockScale) -> str:
+class Scales:
     """Entropy production against the length of blocks: picture and table."""
-    body = []
-    for point in result:
-        reasons = "; ".join(f"{n:,} {escaped(why)}" for why, n in point.skip_reasons.items())
-        mean = numbers.uncertain(point.mean, point.standard_error)
-        if point.mean is not None:
-            mean = numbers.exact(point.mean, mean)
-        body.append(
-            f'<tr><th scope="row">{point.name.replace("step", "token")}</th>'
-            f"<td>{numbers.plain(point.block_length)}</td><td>{mean}</td>"
-            f"<td>{point.n_scored:,}</td><td>{point.n_one_block:,}</td>"
-            f"<td>{point.n_infinite:,}</td>"
-            f'<td class="left">{reasons or "–"}</td></tr>'
-        )
-    return (
-        f'<h2>Length of blocks</h2><div class="panel">{charts.block_scales(result)}'
-        '<p class="note">σ per token in nats when blocks of so many tokens, or of whole sentences, '
-        "are put in reversed order: mean and standard error over texts. A text of a single block "
-        "counts with its σ = 0.</p>"
-        '<details><summary>Numbers</summary><div class="scroll"><table><thead><tr>'
-        '<th scope="col" class="left">block</th><th scope="col">tokens</th>'
-        '<th scope="col">σ per token</th><th scope="col">scored</th>'
-        '<th scope="col">of one block</th><th scope="col">infinite</th>'
-        '<th scope="col" class="left">skipped</th></tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div></details></div>"
-    )
 
-
-def provenance_section(provenance: Mapping[str, Any]) -> str:
-    """All that is recorded about the run."""
-    items = "".join(
-        f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in _flat(provenance)
-    )
-    if not items:
-        items = "<dt>nothing recorded</dt><dd></dd>"
-    return (
-        '<h2>Provenance</h2><details class="panel"><summary>How these numbers came about</summary>'
-        f"<dl>{items}</dl></details>"
-    )
+    def __init__(self, result: BlockScale) -> None:
+        self.points = list(result)
+        self.picture = charts.block_scales(result)
 
 
 def _blocks(provenance: Mapping[str, Any]) -> str:
@@ -327,11 +243,12 @@ def _facts(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "texts", f"{samples.get('n')} written by the model itself"
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """All that is recorded about the run, by dotted names."""
     for name, item in value.items():
         path = f"{prefix}{name}"
         if isinstance(item, Mapping) and item:
-            yield from _flat(item, f"{path}.")
+            yield from flat(item, f"{path}.")
         else:
             yield path, _shown(item)
 
