@@ -358,7 +358,7 @@ def test_bad_sequences(hidden: bool, sequences: Any, error: type[Exception], mes
         ([[0], [[1]]], ValueError, r"sequences\[1\] must have shape \(T,\)"),
         ([[0], [1.0]], TypeError, r"sequences\[1\] must hold symbols"),
         (np.zeros((2, 2), dtype=int), TypeError, "sequences must be a list of arrays, got ndarray"),
-        ("text", TypeError, r"sequences\[0\]"),
+        ("text", TypeError, "sequences must be a list of arrays, got str"),
     ],
 )
 def test_bad_ragged_sequences(sequences: Any, error: type[Exception], message: str) -> None:

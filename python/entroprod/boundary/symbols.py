@@ -1,9 +1,8 @@
-"""Sequences of symbols 0 .. k-1: reading what a user gives, and room for what is drawn."""
+"""Symbols 0 .. k-1: reading what a user gives, and room for what is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,56 +16,19 @@ SymbolArray = NDArray[np.integer[Any]]
 _NUMBERS_AT_ONCE = 2**21
 
 
-class SymbolSequences(NamedTuple):
-    """Sequences as (N, T) integers; ``single`` tells that one came as (T,)."""
-
-    rows: SymbolArray
-    single: bool
-
-
-def as_symbols(value: ArrayLike, n_symbols: int, *, empty: bool = False) -> SymbolSequences:
-    """Sequences of one length, (N, T) or (T,), of symbols below ``n_symbols``.
-
-    With ``empty``, T may be 0.
-    """
-    array = as_integers(value, "sequences", empty)
-    if array.ndim not in {1, 2}:
-        msg = f"sequences must have shape (N, T) or (T,), got {array.shape}"
+def as_symbol(value: SupportsIndex, name: str, n_symbols: int) -> int:
+    """One symbol 0 .. n_symbols - 1."""
+    # An integer too large for an array is no symbol either.
+    large = isinstance(value, int) and not -(2**63) <= value < 2**63
+    given: Any = -1 if large else value
+    symbol = as_integers(given, name, empty=False)
+    if symbol.ndim != 0:
+        msg = f"{name} must be one symbol, got shape {symbol.shape}"
         raise ValueError(msg)
-    single = array.ndim == 1
-    rows = array[np.newaxis] if single else array
-    if rows.shape[0] == 0 or (rows.shape[1] == 0 and not empty):
-        msg = f"sequences must not be empty, got shape {array.shape}"
+    if not 0 <= int(symbol) < n_symbols:
+        msg = f"{name} must be a symbol 0 .. {n_symbols - 1}, got {value}"
         raise ValueError(msg)
-    outside = (rows < 0) | (rows >= n_symbols)
-    if outside.any():
-        path, position = (int(i) for i in np.argwhere(outside)[0])
-        name = "sequences" if single else f"sequences[{path}]"
-        raise outside_alphabet(n_symbols, rows[path, position], name, position)
-    return SymbolSequences(rows, single)
-
-
-def as_ragged_symbols(
-    sequences: Sequence[ArrayLike], n_symbols: int
-) -> tuple[SymbolArray, NDArray[np.int64]]:
-    """Sequences of any lengths, one after another, (sum of T_i,), and their lengths, (N,)."""
-    if isinstance(sequences, np.ndarray) or not isinstance(sequences, Sequence):
-        msg = f"sequences must be a list of arrays, got {type(sequences).__name__}"
-        raise TypeError(msg)
-    if not sequences:
-        raise ValueError("sequences must not be empty, got a list of none")
-    read = []
-    for index, value in enumerate(sequences):
-        array = as_integers(value, f"sequences[{index}]", False)
-        if array.ndim != 1 or array.size == 0:
-            msg = f"sequences[{index}] must have shape (T,), T >= 1, got {array.shape}"
-            raise ValueError(msg)
-        outside = (array < 0) | (array >= n_symbols)
-        if outside.any():
-            position = int(np.flatnonzero(outside)[0])
-            raise outside_alphabet(n_symbols, array[position], f"sequences[{index}]", position)
-        read.append(array.astype(np.int64, copy=False))
-    return np.concatenate(read), np.array([array.size for array in read], dtype=np.int64)
+    return int(symbol)
 
 
 def as_integers(value: ArrayLike, name: str, empty: bool) -> SymbolArray:
@@ -84,11 +46,11 @@ def as_integers(value: ArrayLike, name: str, empty: bool) -> SymbolArray:
     return array
 
 
-def outside_alphabet(n_symbols: int, symbol: object, name: str, position: int) -> ValueError:
+def outside_alphabet(n_symbols: int | None, symbol: object, name: str, position: int) -> ValueError:
     """Error for a symbol that there isn't, at a position from 0; steps are told from 1."""
+    below = "2^63" if n_symbols is None else f"n_symbols = {n_symbols}"
     return ValueError(
-        f"{name} must hold symbols from 0 and below n_symbols = {n_symbols}; got {symbol} at step "
-        f"{position + 1}"
+        f"{name} must hold symbols from 0 and below {below}; got {symbol} at step {position + 1}"
     )
 
 

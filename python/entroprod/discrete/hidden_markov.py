@@ -14,10 +14,9 @@ from entroprod.boundary.arrays import FloatArray, equal_arrays, hash_arrays
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.randomness import RandomSource, as_generator
+from entroprod.boundary.sequences import Reads, read_joined, read_paths
 from entroprod.boundary.symbols import (
     SymbolArray,
-    as_ragged_symbols,
-    as_symbols,
     empty_sample,
     parts,
 )
@@ -141,7 +140,7 @@ class HiddenMarkov(Remade):
         that are read together. The belief is normalised at every step, so that nothing underflows,
         however long the sequence.
         """
-        rows, single = as_symbols(sequences, self.n_symbols)
+        rows, single, _ = read_paths(Reads.of(self), sequences)
         # The result, and for a block of paths symbols, probabilities and a copy of these.
         block_size = min(rows.size, rows.shape[1] * self._filter.paths_at_once)
         need = 8 * rows.size + 24 * block_size
@@ -164,7 +163,7 @@ class HiddenMarkov(Remade):
         list of ndarray, (T_i,)
             As :meth:`log_prob` gives them one by one. Errors as there.
         """
-        symbols, lengths = as_ragged_symbols(sequences, self.n_symbols)
+        symbols, lengths = read_joined(Reads.of(self), sequences)
         require_memory(8 * symbols.size, "sequences", f"{symbols.size} log-probabilities")
         starts = np.cumsum(lengths) - lengths
         result = np.empty(symbols.size)
@@ -241,7 +240,7 @@ class HiddenMarkov(Remade):
         ValueError, TypeError, MemoryError
             As for :meth:`log_prob`.
         """
-        rows, single = as_symbols(sequences, self.n_symbols, empty=True)
+        rows, single, _ = read_paths(Reads.of(self), sequences, empty=True)
         require_memory(8 * len(rows) * self.n_states, "sequences", f"{len(rows)} beliefs")
         result = np.empty((len(rows), self.n_states))
         for block in self._blocks(len(rows)):

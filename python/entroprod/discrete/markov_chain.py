@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from entroprod.boundary.arrays import FloatArray, equal_arrays, hash_arrays
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.randomness import RandomSource, as_generator
+from entroprod.boundary.sequences import Reads, read_joined, read_paths
 from entroprod.boundary.symbols import (
     SymbolArray,
-    as_ragged_symbols,
-    as_symbols,
     empty_sample,
     parts,
 )
@@ -125,7 +124,7 @@ class MarkovChain(Remade):
         >>> ep.MarkovChain([[0.9, 0.1], [0.5, 0.5]]).log_prob([0, 0, 1]).round(6)
         array([-0.182322, -0.105361, -2.302585])
         """
-        rows, single = as_symbols(sequences, self.n_symbols)
+        rows, single, _ = read_paths(Reads.of(self), sequences)
         require_memory(24 * rows.size, "sequences", f"log-probabilities of shape {rows.shape}")
         result = np.empty(rows.shape)
         result[:, 0] = self._log_initial[rows[:, 0]]
@@ -144,7 +143,7 @@ class MarkovChain(Remade):
         list of ndarray, (T_i,)
             As :meth:`log_prob` gives them one by one. Errors as there.
         """
-        symbols, lengths = as_ragged_symbols(sequences, self.n_symbols)
+        symbols, lengths = read_joined(Reads.of(self), sequences)
         require_memory(24 * symbols.size, "sequences", f"{symbols.size} log-probabilities")
         ends = np.cumsum(lengths)
         result = np.empty(symbols.size)
@@ -200,7 +199,7 @@ class MarkovChain(Remade):
         -------
         ndarray, (N, k) or (k,)
         """
-        rows, single = as_symbols(sequences, self.n_symbols, empty=True)
+        rows, single, _ = read_paths(Reads.of(self), sequences, empty=True)
         require_memory(8 * len(rows) * self.n_symbols, "sequences", f"{len(rows)} memories")
         result = np.zeros((len(rows), self.n_symbols))
         if rows.shape[1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,9 +24,9 @@ from entroprod.boundary.covariances import as_covariance
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.progress import Progress, reporting
 from entroprod.boundary.randomness import RandomSource, draw_key
+from entroprod.boundary.sequences import Reads, read_paths
 from entroprod.gaussian import core
 from entroprod.gaussian.discretisation import Discretisation, discretised
-from entroprod.gaussian.observations import as_sequences
 from entroprod.gaussian.riccati import steady_state_gain
 from entroprod.gaussian.stability import (
     ComplexArray,
@@ -83,6 +83,8 @@ class LinearGaussian(StateSpaceForms, Remade):
     input_matrix: FloatArray
     output_matrix: FloatArray
     innovation_cov: FloatArray
+    # NaN is a missing observation.
+    reads_missing: ClassVar[bool] = True
     if TYPE_CHECKING:  # no field: the core's machine can't be copied, nor turned into data
         _kernel: core.Kernel
 
@@ -524,7 +526,7 @@ class LinearGaussian(StateSpaceForms, Remade):
         >>> m.log_prob([[1.0], [0.5]]).round(6)
         array([-1.515512, -1.265512])
         """
-        read = as_sequences(sequences, self.n_outputs)
+        read = read_paths(Reads.of(self), sequences)
         result = core.log_prob(self, read, as_thread_count(n_threads))
         return result[0] if read.single else result
 
@@ -564,7 +566,7 @@ class LinearGaussian(StateSpaceForms, Remade):
         >>> (forward - backward).round(6)
         array([-0.046875])
         """
-        read = as_sequences(sequences, self.n_outputs)
+        read = read_paths(Reads.of(self), sequences)
         return core.log_prob_both_ways(self, read, as_thread_count(n_threads))
 
     def repeat(

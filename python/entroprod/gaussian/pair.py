@@ -11,6 +11,7 @@ from entroprod.boundary.memory import require_memory
 from entroprod.boundary.precision import Precision, require_precision
 from entroprod.boundary.progress import Report
 from entroprod.boundary.randomness import RandomSource
+from entroprod.boundary.sequences import Reads, paths_of, read_sequences
 from entroprod.gaussian import core, trajectory
 from entroprod.gaussian.decomposition import PairRecursion, PairSteps
 from entroprod.gaussian.linear_gaussian import LinearGaussian
@@ -76,9 +77,11 @@ class GaussianPair(ScoredPair):
         self, sequences: Any, *, keep_per_step: bool = False, n_threads: int | None = None
     ) -> StochasticEntropyProduction:
         """In the core, for paths of one length whose steps needn't be kept."""
-        if keep_per_step or trajectory.is_ragged(sequences):
-            return super().score(sequences, keep_per_step=keep_per_step, n_threads=n_threads)
-        ahead, back, n_steps = trajectory.score(self.machine, self.reader, sequences, n_threads)
+        blocks = read_sequences(Reads.of(self.machine, self.reader), sequences)
+        if keep_per_step or len(blocks) > 1:
+            return super().score(blocks, keep_per_step=keep_per_step, n_threads=n_threads)
+        read = paths_of(blocks[0])
+        ahead, back, n_steps = trajectory.score(self.machine, self.reader, read, n_threads)
         return StochasticEntropyProduction.of_steps(ahead, back, n_steps, self.reversal, self.told)
 
     def sample_moments(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from entroprod.boundary.sequences import require_steps
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.gaussian.observations import require_steps
 from entroprod.gaussian.time_varying import TimeVaryingLinearGaussian
 
 GaussianMachine = LinearGaussian | TimeVaryingLinearGaussian

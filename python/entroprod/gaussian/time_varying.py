@@ -22,8 +22,8 @@ from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.progress import Progress, reporting
 from entroprod.boundary.randomness import RandomSource, draw_key
+from entroprod.boundary.sequences import Reads, read_paths, require_steps
 from entroprod.gaussian import core
-from entroprod.gaussian.observations import as_sequences, require_steps
 from entroprod.gaussian.stability import marginal_eigenvalue, readable
 from entroprod.gaussian.step_arrays import (
     as_step_covariances,
@@ -100,6 +100,8 @@ class TimeVaryingLinearGaussian(Remade):
     n_steps: int
     # Steps can't be read in another order than that of time, or as a whole backwards.
     time_homogeneous: ClassVar[bool] = False
+    # NaN is a missing observation.
+    reads_missing: ClassVar[bool] = True
     if TYPE_CHECKING:  # no field: the core's machine can't be copied, nor turned into data
         _step_kernel: core.StepKernel
 
@@ -371,7 +373,7 @@ class TimeVaryingLinearGaussian(Remade):
         >>> machine.log_prob([[1.0], [float("nan")], [0.5]]).round(6)
         array([-1.515512,  0.      , -1.448666])
         """
-        read = as_sequences(sequences, self.n_outputs, self.n_steps)
+        read = read_paths(Reads.of(self).up_to(self.n_steps), sequences)
         threads = as_thread_count(n_threads)
         result = core.log_densities(self, read, threads, backward=False, per_step=True)
         return result[0] if read.single else result

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from entroprod.boundary.arrays import FloatArray, as_thread_count
 from entroprod.boundary.progress import Report
 from entroprod.boundary.randomness import RandomSource, draw_key
+from entroprod.boundary.sequences import Paths
 from entroprod.gaussian import core
 from entroprod.gaussian.linear_gaussian import LinearGaussian
-from entroprod.gaussian.observations import as_sequences
 from entroprod.gaussian.readers import (
     GaussianMachine,
     require_length,
@@ -19,10 +15,9 @@ from entroprod.gaussian.readers import (
 
 
 def score(
-    machine: GaussianMachine, other: GaussianMachine, sequences: Any, n_threads: int | None
+    machine: GaussianMachine, other: GaussianMachine, read: Paths, n_threads: int | None
 ) -> tuple[FloatArray, FloatArray, int]:
     """Log-densities forward and backward, (N,) each, and T, of paths of one length."""
-    read = as_sequences(sequences, machine.n_outputs)
     n_steps = read.paths.shape[1]
     threads = as_thread_count(n_threads)
     if other is machine and isinstance(machine, LinearGaussian):
@@ -35,14 +30,6 @@ def score(
         for one, reverse in ((machine, False), (other, True))
     )
     return ahead, back, n_steps
-
-
-def is_ragged(sequences: Any) -> bool:
-    """Whether these are paths of different lengths: a list of two-dimensional arrays."""
-    if not isinstance(sequences, (list, tuple)):
-        return False
-    lengths = {np.shape(one)[0] for one in sequences if getattr(one, "ndim", 0) == 2}
-    return len(lengths) > 1
 
 
 Moments = core.Moments

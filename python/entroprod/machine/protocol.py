@@ -38,6 +38,9 @@ class Machine(Protocol):
       exact enumeration tells compression loss from model mismatch.
     - ``provenance()``: a dict of what a result should record of the machine.
 
+    A machine of values that takes NaN for a missing observation says so with ``reads_missing =
+    True``; for others NaN is refused.
+
     A machine whose parameters change in time says so with ``time_homogeneous = False``, and how
     many steps it has with ``n_steps``.
     """

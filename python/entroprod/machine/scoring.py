@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from entroprod.boundary.arrays import FloatArray, read_array
 from entroprod.boundary.errors import NumericalError
-from entroprod.boundary.sequences import AnyArray, Block, read_sequences
+from entroprod.boundary.sequences import AnyArray, Block, Reads, read_sequences
 
 # How errors of machines name one of the sequences that they were given.
 _PLACE = re.compile(r"\bsequences\[(\d+)\]")
@@ -146,7 +146,7 @@ def draw_paths(
         drawn, known = answer
     else:
         drawn = machine.sample(n_steps, n_paths, rng=generator)
-    blocks = read_sequences(machine, drawn, "what machine.sample returns")
+    blocks = read_sequences(Reads.of(machine), drawn, "what machine.sample returns")
     got = blocks[0].paths.shape[:2]
     if len(blocks) != 1 or got != (n_paths, n_steps):
         raise ValueError(

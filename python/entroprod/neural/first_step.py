@@ -11,8 +11,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from entroprod.boundary.arrays import as_float_array
+from entroprod.boundary.symbols import as_symbol
 from entroprod.neural.heads import TokenHead
-from entroprod.neural.symbols import as_symbol
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from entroprod.boundary.arrays import FloatArray, as_count
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.randomness import RandomSource, as_generator
+from entroprod.boundary.sequences import Reads, read_paths, read_ragged
 from entroprod.neural.first_step import First, FirstDistribution
 from entroprod.neural.heads import Emission
 from entroprod.neural.modules import (
@@ -26,12 +27,6 @@ from entroprod.neural.modules import (
 )
 from entroprod.neural.sampling import Stepper, sample
 from entroprod.neural.scoring import Report, Request, after, score
-from entroprod.neural.symbols import (
-    as_ragged_symbols,
-    as_ragged_values,
-    as_symbol_array,
-    as_value_array,
-)
 
 
 class NeuralMachine(ABC):
@@ -131,17 +126,12 @@ class NeuralMachine(ABC):
         NumericalError
             If a logit or parameter is NaN or infinite, naming sequence and step.
         """
-        array: NDArray[Any]
-        if self._continuous:
-            array = as_value_array(sequences, self._size)
-            single = array.ndim == 2
-        else:
-            array = as_symbol_array(sequences, self._size)
-            single = array.ndim == 1
+        paths, single, _ = read_paths(Reads.of(self), sequences)
+        paths = self._as_read(paths)
         if single:
-            return self._score([array], None)[0]
-        require_memory(24 * array.size, "sequences", "the log-probabilities of all steps")
-        return np.stack(self._score(list(array), None))
+            return self._score([paths[0]], None)[0]
+        require_memory(24 * paths.size, "sequences", "the log-probabilities of all steps")
+        return np.stack(self._score(list(paths), None))
 
     def log_prob_ragged(
         self, sequences: Sequence[ArrayLike], *, report: Report | None = None
@@ -159,11 +149,7 @@ class NeuralMachine(ABC):
         list of ndarray, (T_i,)
             Nats per step, as :meth:`log_prob` gives them.
         """
-        checked: list[Any]
-        if self._continuous:
-            checked = as_ragged_values(sequences, self._size)
-        else:
-            checked = as_ragged_symbols(sequences, self._size)
+        checked = [self._as_read(one) for one in read_ragged(Reads.of(self), sequences)]
         total = sum(array.size for array in checked)
         require_memory(24 * total, "sequences", "the log-probabilities of all steps")
         return self._score(checked, report)
@@ -235,6 +221,10 @@ class NeuralMachine(ABC):
                 *self._modules, device=self._device, parameters_sha256=self._parameter_hash()
             ),
         }
+
+    def _as_read(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Symbols as torch looks them up; values as they are."""
+        return array if self._continuous else array.astype(np.int64, copy=False)
 
     def _score(self, sequences: list[NDArray[Any]], report: Report | None) -> list[FloatArray]:
         if isinstance(self._first, FirstDistribution):

@@ -6,9 +6,10 @@ from typing import Any, Protocol, SupportsIndex, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from entroprod.boundary.arrays import FloatArray
+from entroprod.boundary.sequences import Reads, read_paths
 from entroprod.neural.first_step import FirstInput
 from entroprod.neural.heads import Emission, GaussianHead, TokenHead
 from entroprod.neural.modules import (
@@ -28,7 +29,6 @@ from entroprod.neural.neural_machine import (
     try_out,
 )
 from entroprod.neural.sampling import Stepper
-from entroprod.neural.symbols import as_symbol_array, as_value_array
 
 InitialState: TypeAlias = torch.Tensor | tuple[torch.Tensor, torch.Tensor] | None
 
@@ -183,19 +183,15 @@ class RecurrentMachine(NeuralMachine):
         if given.ndim >= 2 and len(given) > 0 and given.shape[1] == 0:
             with evaluating(*self._modules):
                 return _as_double(self._cell.memory(self._cell.initial_state(len(given))))
-        array: NDArray[Any]
-        if self._continuous:
-            array = as_value_array(sequences, self._size)
-        else:
-            array = as_symbol_array(sequences, self._size)
-        if array.ndim != (3 if self._continuous else 2):
-            msg = f"sequences must have an axis of paths, (N, T, ...), got shape {array.shape}"
+        array, single, _ = read_paths(Reads.of(self), sequences)
+        if single:
+            msg = f"sequences must have an axis of paths, (N, T, ...), got shape {array[0].shape}"
             raise ValueError(msg)
         size = max(1, self._batch_tokens // array.shape[1])
         parts = []
         with evaluating(*self._modules):
             for start in range(0, len(array), size):
-                inputs = torch.from_numpy(array[start : start + size])
+                inputs = torch.from_numpy(np.array(array[start : start + size]))
                 inputs = inputs.to(device=self._device, dtype=self._input_dtype)
                 state = self._cell.initial_state(len(inputs))
                 _, state = self._cell.advance(self._embedded(inputs), state)

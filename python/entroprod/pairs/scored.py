@@ -14,7 +14,7 @@ from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.progress import Report
 from entroprod.boundary.randomness import RandomSource, as_generator
-from entroprod.boundary.sequences import AnyArray, Block, read_sequences
+from entroprod.boundary.sequences import AnyArray, Block, Reads, read_sequences
 from entroprod.machine.protocol import (
     as_machine,
     require_homogeneous,
@@ -74,7 +74,7 @@ class ScoredPair(Pair):
     ) -> dict[str, StochasticEntropyProduction]:
         """Sigma of given sequences under several reversals: in the order as given scored once."""
         machine, reader = self._readers_of_any_order()
-        blocks = read_sequences(machine, sequences)
+        blocks = read_sequences(Reads.of(machine, reader), sequences)
         reorderings = [
             reorder(reversal, blocks, name, keep_still=reader is not machine)
             for name, reversal in reversals.items()

@@ -10,7 +10,7 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
 from entroprod.boundary.memory import require_memory
-from entroprod.boundary.sequences import Block, read_sequences
+from entroprod.boundary.sequences import Block, Reads, read_sequences
 from entroprod.machine.protocol import as_machine
 from entroprod.machine.reversals import BlockReversal, IntArray, Reversal, require_reversal
 from entroprod.questions.trajectory import score_reversals
@@ -249,10 +249,10 @@ def block_scale(
         raise ValueError("scales and sentences must not both be empty")
     if delimiters is not None and not any(unit == "sentence" for _, unit in reversals):
         raise ValueError("delimiters is only used with sentences, and got none")
-    given = read_sequences(machine, sequences)
+    given = read_sequences(Reads.of(machine, backward), sequences)
     _require_memory(given, n_orders=len(reversals) + 1)
     named = {_named(*scale): reversal for scale, reversal in reversals.items()}
-    results = score_reversals(machine, sequences, named, backward=backward)
+    results = score_reversals(machine, given, named, backward=backward)
     points = tuple(_point(scale, unit, results[_named(scale, unit)]) for scale, unit in reversals)
     told = next(iter(results.values())).provenance
     return BlockScale(points, sum(len(block.places) for block in given), told)

@@ -11,6 +11,7 @@ from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
 from entroprod.boundary.progress import Report
+from entroprod.boundary.sequences import Paths
 from entroprod.gaussian.core.asking import radii
 from entroprod.gaussian.core.compiled import _core
 from entroprod.gaussian.core.machines import (
@@ -19,7 +20,6 @@ from entroprod.gaussian.core.machines import (
     StepMachine,
     is_constant,
 )
-from entroprod.gaussian.observations import Sequences
 
 Moments = dict[str, float]
 
@@ -57,7 +57,7 @@ def sample(
     return paths
 
 
-def log_prob(machine: PathMachine, sequences: Sequences, n_threads: int) -> FloatArray:
+def log_prob(machine: PathMachine, sequences: Paths, n_threads: int) -> FloatArray:
     """Nats per step, (N, T)."""
     result = _by_completeness(
         sequences,
@@ -69,7 +69,7 @@ def log_prob(machine: PathMachine, sequences: Sequences, n_threads: int) -> Floa
 
 
 def log_prob_both_ways(
-    machine: PathMachine, sequences: Sequences, n_threads: int
+    machine: PathMachine, sequences: Paths, n_threads: int
 ) -> tuple[FloatArray, FloatArray]:
     """Nats of whole paths and of the same reversed in time, (N,) each."""
 
@@ -90,7 +90,7 @@ def log_prob_both_ways(
 
 def log_densities(
     machine: StepMachine,
-    sequences: Sequences,
+    sequences: Paths,
     n_threads: int,
     *,
     backward: bool,
@@ -166,7 +166,7 @@ def _require_memory_of_groups(
 _Scorer = Callable[[FloatArray], FloatArray]
 
 
-def _by_completeness(sequences: Sequences, complete: _Scorer, missing: _Scorer) -> FloatArray:
+def _by_completeness(sequences: Paths, complete: _Scorer, missing: _Scorer) -> FloatArray:
     """Numbers for each path, (N, ...): complete paths by one function, the others by the other."""
     paths, incomplete = sequences.paths, sequences.incomplete
     if incomplete is None:

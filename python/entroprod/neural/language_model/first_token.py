@@ -6,8 +6,8 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
+from entroprod.boundary.symbols import as_symbol
 from entroprod.neural.first_step import FirstInput
-from entroprod.neural.symbols import as_symbol
 
 
 def choose_first_token(

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from entroprod.boundary.arrays import FloatArray, as_count, as_flag
 from entroprod.boundary.randomness import RandomSource, as_generator
+from entroprod.boundary.sequences import Reads, read_one, read_ragged
 from entroprod.machine.reversals import BlockReversal
 from entroprod.neural.heads import TokenHead
 from entroprod.neural.language_model.causal_lm import (
@@ -53,7 +54,6 @@ from entroprod.neural.modules import (
 )
 from entroprod.neural.neural_machine import NeuralMachine
 from entroprod.neural.scoring import Report, Request
-from entroprod.neural.symbols import as_ragged_symbols, as_symbol_sequence
 
 # Logits that a batch may hold where a model gives none but all of them.
 _BYTES_OF_LOGITS = 256 << 20
@@ -282,7 +282,7 @@ class HuggingFaceMachine(NeuralMachine):
             If there is no id, or one outside the vocabulary; or if the machine has no tokenizer.
         """
         tokenizer = self._require_tokenizer()
-        return decode(tokenizer, as_symbol_sequence(ids, self._size, "ids"))
+        return decode(tokenizer, read_one(Reads.of(self), ids, "ids"))
 
     def sentence_ends(self, delimiters: str | Sequence[str] = ".!?") -> frozenset[int]:
         """Ids of the tokens whose text ends with one of the delimiters.
@@ -348,7 +348,7 @@ class HuggingFaceMachine(NeuralMachine):
         encoded = self.encode(rows) if isinstance(rows[0], str) else rows
         return compare_scorings(
             self.log_prob_ragged,
-            as_ragged_symbols(encoded, self._size, "texts"),
+            [self._as_read(one) for one in read_ragged(Reads.of(self), encoded, "texts")],
             as_generator(rng),
             dtype=str(self._dtype).removeprefix("torch."),
             device=str(self._device),
