@@ -298,7 +298,7 @@ def test_a_broken_result_fails_its_law(
     name: str, of: str, breaking: Breaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine, backward = BROKEN_ONES[of]
-    settings = {"backward": backward, "n_steps": 6, "n_paths": 2000}
+    settings: dict[str, Any] = {"backward": backward, "n_steps": 6, "n_paths": 2000}
     assert ept.check_law(name, machine, **settings).passed
     breaking(monkeypatch)
     with pytest.raises(AssertionError, match=f"{name} is broken"):
