@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # C++ tests, then the Python tests, under the address and undefined-behaviour sanitizers. The
 # instrumented package goes to an environment of its own, which borrows the packages of the one that
-# `python` belongs to. Arguments go to pytest: tools/sanitize.sh tests/test_trajectory.py
+# `python` belongs to. Arguments go to pytest: tools/sanitize.sh tests/questions/test_trajectory.py
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

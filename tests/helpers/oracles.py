@@ -4,7 +4,7 @@ Nothing here calls entroprod. Every function takes anything with the four matric
 form (theory: F = state_matrix, G = input_matrix, C = output_matrix, S = innovation_cov), so that a
 machine of the library and a plain ``Matrices`` do equally well.
 
-Three layers, each checked against the next in ``tests/test_oracles.py``:
+Three layers, each checked against the next in ``tests/house/test_oracles.py``:
 
 - *dense, long double* (64-bit mantissa on x86): the stacked response, its inverse, the reversal
   matrix, exactly as [S26] eqs 45-71 define them. Double precision alone would not do as an oracle:

@@ -3,7 +3,7 @@
 S_y is a rational function of the entries of F, G, C and S as long as transposes are not conjugated,
 so that f(x + i h) = f(x) + i h f'(x) + O(h^2): the imaginary part divided by a tiny h is the
 derivative, and nothing is subtracted. Two layers, each checked against the other in
-``tests/test_gradient.py``:
+``tests/gaussian/test_gradient.py``:
 
 - *dense*, double precision: the stacked response and the reversal matrix, [S26] eqs 45-71;
 - *50 digits* (mpmath): the recursion forward in time for the covariance of the memory and backward

@@ -76,8 +76,13 @@ def test_sampling_agrees(motor: Any) -> None:
     found = ep.monte_carlo(motor, N_STEPS, 20_000, rng=0)
     exact = ep.entropy_production(motor, N_STEPS).total
     assert abs(found.mean - exact) < 4.0 * found.standard_error
-    halves = ep.monte_carlo(motor, N_STEPS, 4000, reversal=ep.BlockReversal(length=4), rng=0)
-    assert halves.n_paths == 4000
+
+
+def test_what_it_declines_is_sampled(motor: Any) -> None:
+    halves = ep.BlockReversal(length=N_STEPS // 2)
+    assert ep.monte_carlo(motor, N_STEPS, 4000, reversal=halves, rng=0).n_paths == 4000
+    with pytest.raises(ep.NotAvailable, match=r"Motor under BlockReversal.* has no exact law"):
+        ep.sigma_law(motor, N_STEPS, reversal=halves)
 
 
 def test_what_it_cannot_answer_is_said(motor: Any) -> None:
@@ -164,3 +169,20 @@ def test_wrong_registrations_are_refused() -> None:
         ep.register_pair(Die, "Die", answering(1.0))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="make must be callable"):
         ep.register_pair(Die, Die, 3)  # type: ignore[arg-type]
+
+
+def test_what_makes_no_pair_is_named(kinds: None) -> None:
+    ep.register_pair(Die, Die, lambda machine, backward, reversal: 3)  # type: ignore[arg-type,return-value]
+    with pytest.raises(TypeError, match="a Die and a Die, must return a Pair or None, got 3"):
+        ep.entropy_production(Die(), 3)
+
+
+def test_bad_steps_are_refused() -> None:
+    made = ep.EntropyProduction.from_steps
+    assert made([1e-17, -2e-17], rounding_error=1e-16).total == 0.0
+    with pytest.raises(ValueError, match="per_step must not sum to less than 0"):
+        made([-1.0])
+    with pytest.raises(ValueError, match="less than 0"):
+        made([1.0], rounding_error=-1.0)
+    with pytest.raises(TypeError, match="rounding_error"):
+        made([1.0], rounding_error="x")  # type: ignore[arg-type]

@@ -114,7 +114,8 @@ def describe_machine(machine: Any) -> str:
     """Sizes and stability in one line."""
     if not isinstance(getattr(machine, "spectral_radius", None), float):
         sizes = ("n_symbols", "n_outputs")
-        told = [f"{name} = {getattr(machine, name)}" for name in sizes if hasattr(machine, name)]
+        given = {name: getattr(machine, name, None) for name in sizes}
+        told = [f"{name} = {value}" for name, value in given.items() if value is not None]
         return f"{type(machine).__name__}, {', '.join(told) or 'of unknown size'}"
     states = f"{machine.n_states} state{'s' if machine.n_states > 1 else ''}"
     outputs = f"{machine.n_outputs} output{'s' if machine.n_outputs > 1 else ''}"
@@ -155,8 +156,11 @@ def _compute(machine: Any, wanted: Wanted) -> Run:
     exact = (ep.NotAvailable,)
     result, no_result = _or_reason(lambda: ep.entropy_production(machine, n_steps), exact)
     if result is None and (wanted.n_paths is None or n_listed or wanted.plot is not None):
-        instead = "" if n_listed or wanted.plot is not None else "; --monte-carlo PATHS samples it"
-        raise ValueError(f"MACHINE: {no_result}{instead}")
+        if n_listed or wanted.plot is not None:
+            raise ValueError(
+                f"--per-step, --curve, --csv and --plot need exact values, but {no_result}"
+            )
+        raise ValueError(f"{no_result} (--monte-carlo PATHS)")
     none = (ep.NotAvailable, ep.NumericalError)
     rate, no_rate = _or_reason(lambda: ep.entropy_production_rate(machine), none)
     per_step = result.per_step if result is not None and wants_per_step else None
@@ -215,7 +219,8 @@ def _to_dict(run: Run, wanted: Wanted) -> dict[str, Any]:
 
 def _numbers_of(machine: Any) -> dict[str, Any]:
     """What a machine consists of, as far as it tells: sizes, stability, matrices."""
-    numbers = {name: getattr(machine, name) for name in _NUMBERS if hasattr(machine, name)}
+    given = {name: getattr(machine, name, None) for name in _NUMBERS}
+    numbers = {name: value for name, value in given.items() if value is not None}
     return numbers or provenance(machine)
 
 

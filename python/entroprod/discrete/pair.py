@@ -23,8 +23,9 @@ class EnumeratedPair(ScoredPair):
 
     @classmethod
     def of(cls, machine: Any, backward: Any, reversal: Reversal) -> EnumeratedPair | None:
-        """The pair of machines of symbols; None for others."""
-        return cls(machine, backward, reversal) if is_discrete(machine) else None
+        """The pair of two machines of symbols; None for others."""
+        both = (machine, machine if backward is None else backward)
+        return cls(machine, backward, reversal) if all(map(is_discrete, both)) else None
 
     def total(
         self, n_steps: int, *, precision: Precision = "auto", decomposition: bool = True
@@ -113,5 +114,5 @@ class ChainPair(EnumeratedPair):
 
 
 register_pair(object, object, EnumeratedPair.of)
-register_pair(HiddenMarkov, object, HiddenMarkovPair)
+register_pair(HiddenMarkov, object, HiddenMarkovPair.of)
 register_pair(MarkovChain, MarkovChain, ChainPair.of)

@@ -73,6 +73,12 @@ class GaussianPair(ScoredPair):
         size = DENSE_LIMIT if max_size is None else max_size
         return pair_sigma_law(self.machine, self.reader, n_steps, precision, size)
 
+    def sigma_variance_rate(self, *, precision: Precision = "auto") -> float:
+        """Known where the reader is the machine itself."""
+        if self.reader != self.machine or not isinstance(self.machine, LinearGaussian):
+            return super().sigma_variance_rate(precision=precision)
+        return OwnReader(self.machine).sigma_variance_rate(precision=precision)
+
     def score(
         self, sequences: Any, *, keep_per_step: bool = False, n_threads: int | None = None
     ) -> StochasticEntropyProduction:

@@ -12,7 +12,7 @@ from scipy.linalg import solve_triangular
 from entroprod.boundary.arrays import FloatArray, as_count, as_read_only
 from entroprod.boundary.errors import NumericalError
 from entroprod.boundary.memory import require_memory
-from entroprod.boundary.precision import Precision
+from entroprod.boundary.precision import Precision, require_precision
 from entroprod.gaussian import core
 from entroprod.gaussian.distribution import Distribution
 from entroprod.gaussian.generating_function import Weights
@@ -227,6 +227,7 @@ def pair_sigma_law(
     >>> print(f"{law.probability_negative:.6f}")
     0.285020
     """
+    require_precision(precision)
     backward = backward_machine(forward, backward)
     max_size = as_count(max_size, "max_size")
     n_steps = as_count(n_steps, "n_steps")

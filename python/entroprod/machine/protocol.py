@@ -129,7 +129,7 @@ def as_machine(value: Any, name: str) -> Any:
             raise TypeError(f"{name} must be a machine, got the class {value.__name__}: make one")
         return value
     if callable(value) and not isinstance(value, type):
-        return _Scorer(value)
+        return BareFunction(value)
     raise TypeError(
         f"{name} must have a method log_prob, or be a function of sequences that returns "
         f"log-probabilities; got {type(value).__name__}"
@@ -137,7 +137,7 @@ def as_machine(value: Any, name: str) -> Any:
 
 
 @dataclass(frozen=True)
-class _Scorer:
+class BareFunction:
     """A bare function in the place of a machine."""
 
     log_prob: LogProb

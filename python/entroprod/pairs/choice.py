@@ -1,4 +1,4 @@
-"""Who answers for a machine and its reader: the one place where classes are asked."""
+"""Who answers for a machine and its reader: the one place where that is decided."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def register_pair(machine_class: type, reader_class: type, make: Make) -> None:
     ----------
     machine_class, reader_class : type
         Classes of the machine that makes the sequences and of the one that reads them; subclasses
-        are meant, too. The closest classes win, the machine's first; of registrations for the same
-        classes, the last.
+        are meant, too (by inheritance: a protocol that a class merely fulfils is none of its
+        ancestors). The closest classes are asked first, the machine's before the reader's; of
+        registrations for the same classes, the last is asked first.
     make : callable
         make(machine, backward, reversal) returns a :class:`Pair`, or None to leave these to the
         next registration. ``backward`` is None where the machine reads its own sequences.
@@ -101,6 +102,11 @@ def choose_pair(machine: Any, backward: Any = None, reversal: Reversal = TOKEN_R
     classes: tuple[Any, Any] = type(machine), type(reader)
     for make in _makers(*classes):
         pair = make(machine, backward, reversal)
-        if pair is not None:
+        if isinstance(pair, Pair):
             return pair
+        if pair is not None:
+            raise TypeError(
+                f"make, registered for a {type(machine).__name__} and a {type(reader).__name__}, "
+                f"must return a Pair or None, got {pair!r}"
+            )
     return ScoredPair(machine, backward, reversal)

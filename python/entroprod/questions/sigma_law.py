@@ -89,6 +89,8 @@ def sigma_variance_rate(
     Parameters
     ----------
     machine : LinearGaussian
+    backward : LinearGaussian, optional
+        What reads the reversed sequences: known where it is the machine itself.
     precision : {"auto", "double", "extended"}
         As in :func:`entropy_production`.
 
@@ -97,6 +99,8 @@ def sigma_variance_rate(
     NumericalError
         If the machine has no stationary state, or a memory that never fades, naming the
         eigenvalue.
+    NotAvailable
+        Other kinds of machines, and other readers, have no closed form.
     ValueError, TypeError
         Naming the argument.
 

@@ -112,7 +112,13 @@ class EntropyProduction(Result):
         per_step : array_like, (T,)
             Terms of the total, nats.
         rounding_error : float
-            Bound of the rounding error of their sum, nats.
+            Bound of the rounding error of their sum, nats, at least 0. A sum below 0 by no more
+            than that is given out as 0.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument.
 
         Examples
         --------
@@ -121,8 +127,14 @@ class EntropyProduction(Result):
         EntropyProduction(total=0.75 nats, n_steps=3, rounding_error=0.0e+00, precision='double')
         """
         values = as_read_only(as_float_array(per_step, "per_step", 1).copy())
+        error = float(as_float_array(rounding_error, "rounding_error", 0))
         total = math.fsum(values)
-        return cls(total, len(values), rounding_error, "double", GivenSteps(values), False)
+        if error < 0.0 or total < -error:
+            raise ValueError(
+                f"per_step must not sum to less than 0 beyond rounding_error, got {total:.6g} "
+                f"and {error:.6g}"
+            )
+        return cls(max(total, 0.0), len(values), error, "double", GivenSteps(values), False)
 
     @cached_property
     def per_step(self) -> FloatArray:
@@ -216,7 +228,8 @@ class EntropyProduction(Result):
         found = self._decomposition
         values = getattr(found, name)
         if values is None:
-            raise NumericalError(f"{name} doesn't exist here: {found.missing[name]}")
+            why = found.missing.get(name, "this kind of machine doesn't tell it")
+            raise NumericalError(f"{name} doesn't exist here: {why}")
         return values
 
     def to_frame(self) -> pd.DataFrame:

@@ -112,7 +112,9 @@ def made_of(cls: type, parts: dict[str, Any]) -> Any:
 
 def _register(cls: T, name: str | None) -> T:
     if not isinstance(cls, type):
-        raise TypeError(f"cls must be a class, got {cls!r}")
+        raise TypeError(f"cls must be a class, got {cls!r}; storable(name=...) gives it a name")
+    if not (name is None or isinstance(name, str)):
+        raise TypeError(f"name must be a string, got {name!r}")
     simple = dataclasses.is_dataclass(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields"))
     if not (simple or hasattr(cls, "_stored_parts")):
         raise TypeError(

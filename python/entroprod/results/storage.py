@@ -26,6 +26,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from entroprod.boundary.arrays import as_flag
 from entroprod.boundary.files import opened, require_free, written_whole
 from entroprod.boundary.memory import require_memory
 from entroprod.results.encoding import AnyArray, Decoder, Encoder, readable_dtype
@@ -86,7 +87,7 @@ def save(value: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -
     True
     """
     path = Path(path)
-    require_free(path, overwrite=overwrite)
+    require_free(path, overwrite=as_flag(overwrite, "overwrite"))
     encoder = Encoder()
     try:
         content = {
