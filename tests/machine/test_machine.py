@@ -466,7 +466,7 @@ def test_a_machine_that_tells_a_wrong_size(size: Any) -> None:
 
 
 def test_symbols_beyond_signed_integers_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"below 2\^63, got 9223372036854775808"):
+    with pytest.raises(ValueError, match=r"below 2\^63; got 9223372036854775808"):
         ep.stochastic_entropy_production(
             lambda y: np.zeros(y.shape), np.array([[2**63, 1]], np.uint64)
         )
