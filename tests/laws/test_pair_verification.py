@@ -185,7 +185,8 @@ def _samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def broken(*args: Any, **options: Any) -> Any:
         result = genuine(*args, **options)
-        return replace(result, mean=result.mean + 0.5, sigma=np.asarray(result.sigma) + 0.5)
+        moved = 0.5 + 0.5 * result.variance**0.5
+        return replace(result, mean=result.mean + moved, sigma=np.asarray(result.sigma) + moved)
 
     monkeypatch.setattr(monte_carlo, "monte_carlo", broken)
 

@@ -22,8 +22,6 @@ FEW_EFFECTIVE = 100.0
 _DOMINANT_SHARE = 0.05
 # Degrees of freedom of proposals with heavy tails: of finite variance, wider than any Gaussian.
 _FREEDOM = 5.0
-# Tails of a larger index have no variance.
-_LARGEST_TAIL_INDEX = 0.5
 # Paths for each fitted number.
 _PATHS_EACH = 8
 
@@ -100,21 +98,6 @@ def fit_proposal(case: MachineCase, step: int, *, widened: float) -> Proposal:
         raise NotApplicable("the sampled values have no density: they are dependent") from None
     slope = np.asarray(found[1:].T if step else np.zeros((m, m)), dtype=np.float64)
     return Proposal(found[0], slope, factor)
-
-
-def require_finite_variance(weights: FloatArray, what: str) -> None:
-    """Not applicable where the largest weights fall off like a power law without a variance.
-
-    Their average then has no standard error, however calm it looks: Hill's estimate of the tail
-    index, the mean logarithm of the largest weights in units of the least of them, is above 1/2.
-    """
-    n_largest = int(min(0.2 * len(weights), 3.0 * math.sqrt(len(weights))))
-    largest = np.sort(weights)[-max(n_largest, 2) :]
-    index = float(np.mean(np.log(largest / largest[0]))) if largest[0] > 0.0 else math.inf
-    if index > _LARGEST_TAIL_INDEX:
-        raise NotApplicable(
-            f"undecided: {what} has a tail of index {index:.2f}, above 1/2, and no standard error"
-        )
 
 
 def require_carried_by_many(weights: FloatArray, what: str) -> None:
