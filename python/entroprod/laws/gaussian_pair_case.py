@@ -98,6 +98,7 @@ class GaussianPairCase(MachineCase):
     """The case of laws of any two linear-Gaussian machines, constant or not."""
 
     examines: ClassVar[type[Pair]] = GaussianPair
+    compares_densities: ClassVar[bool] = True
 
     def steps_past_transient(self) -> int:
         """At least 1000, and as many as all memories take to fade below rounding."""

@@ -51,6 +51,8 @@ class MachineCase(PairCase):
     """The case of laws of any machine that scores sequences: ``log_prob``, and maybe ``sample``."""
 
     examines: ClassVar[type[Pair]] = ScoredPair
+    # Whether other laws compare the densities themselves, and samples with them.
+    compares_densities: ClassVar[bool] = False
 
     # ------------------------------------------------------------------ what the machine is
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from entroprod.boundary.arrays import FloatArray
 from entroprod.boundary.sequences import AnyArray
-from entroprod.gaussian.pair import GaussianPair
 from entroprod.laws.law import law
 from entroprod.laws.machine_case import MachineCase
 from entroprod.laws.measurement import Measurement, NotApplicable, Worst
@@ -297,11 +296,9 @@ def _places(
 def sampled_densities(case: MachineCase) -> Measurement:
     """Mean of q/p over the second half of the paths, q being normal and fitted to the first."""
     case.require_values()
-    if isinstance(case.pair, GaussianPair):
+    if case.compares_densities:
         # q knows the value before, p all of them: where p is much narrower, q/p has no variance.
-        raise NotApplicable(
-            "densities and samples of linear-Gaussian machines have laws of their own"
-        )
+        raise NotApplicable("densities of these machines are compared directly, and samples too")
     for i, narrowed in enumerate(_NARROWED):
         try:
             return _mean_ratio(case, narrowed)
