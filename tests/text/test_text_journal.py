@@ -267,6 +267,19 @@ def test_the_finished_table_is_checked_against_the_journal(
         assert output.read_bytes() == whole
 
 
+def test_what_a_killed_run_left_beside_the_output_goes(
+    machine: CharacterMachine, tmp_path: Path
+) -> None:
+    output = tmp_path / "table.csv"
+    for name in (".table.csv.probe", ".table.csv.partial"):
+        output.with_name(name).write_bytes(b"half")
+    score_texts(machine, ["a."], output=output)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "table.csv",
+        "table.csv.provenance.json",
+    }
+
+
 def test_a_torn_last_line_is_told_from_one_that_stands_there_twice(tmp_path: Path) -> None:
     """The batch of a torn one is done again; its sectors may come in any order."""
     path = tmp_path / "j"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -68,8 +67,10 @@ class OutputFile:
         directory = Path(os.path.realpath(self.path)).parent
         if not directory.is_dir():
             raise ValueError(f"output: there is no directory {directory}")
-        probe = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
+        # Always the same name: what a killed run has left goes when the next one comes.
+        probe = self.path.with_name(f".{self.path.name}.probe")
         try:
+            probe.unlink(missing_ok=True)
             with probe.open("xb") as stream:
                 stream.write(bytes(4096))
                 stream.flush()
